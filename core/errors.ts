@@ -1,0 +1,53 @@
+/**
+ * The catalogue of everything that may be refused or go wrong, by code.
+ * Knows nothing of HTTP: server/http/error-map.ts turns a code into a status.
+ * A message says what happened, the value got, the value expected, and what to do.
+ */
+
+const catalogue = {
+  invalid_argument: '{message}',
+  config_invalid: 'The configuration has {count} problem(s):\n{problems}',
+  checkpoint_not_found: 'No checkpoint at {path}. Give a Hugging Face directory or a .gguf file.',
+  checkpoint_invalid: 'The checkpoint {path} cannot be used: {reason}',
+  architecture_unsupported: 'The architecture "{architecture}" is not supported. Supported: {supported}.',
+  tokenizer_unsupported: 'The tokenizer cannot be used: {reason}',
+  template_invalid: 'The chat template failed: {reason}',
+  version_invalid: 'The model version {path} is refused: {reason}',
+  model_not_found: 'The model "{model}" does not exist. Available: {available}.',
+  context_length_exceeded:
+    'The prompt has {promptTokens} tokens and {maxTokens} were asked for, but the context holds {maxContext}.',
+  queue_full: 'The server is at capacity ({waiting} requests wait). Try again in {retryAfterMs} ms.',
+  deadline_unmeetable: 'The request cannot start within {maxWaitMs} ms. Try again in {retryAfterMs} ms.',
+  rate_limited: 'The rate limit of this key is reached ({limit}). Try again in {retryAfterMs} ms.',
+  unauthorized: 'Missing or wrong API key. Send "Authorization: Bearer <key>".',
+  forbidden: 'This API key lacks the scope "{scope}".',
+  engine_unavailable: 'The engine is not ready: {reason}. Try again in {retryAfterMs} ms.',
+  engine_failed: 'The engine stopped while it worked on this request: {reason}',
+  engine_internal: 'The engine reported a failure: {reason}',
+  download_failed: 'Could not fetch {what}:\n{reasons}',
+} as const;
+
+export type ErrorCode = keyof typeof catalogue;
+export type ErrorDetails = Readonly<Record<string, string | number>>;
+
+/** A failure with a code from the catalogue; `param` names the request field or option at fault. */
+export class MillraceError extends Error {
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+  readonly param: string | null;
+
+  constructor(
+    code: ErrorCode,
+    details: ErrorDetails = {},
+    options: { param?: string; cause?: unknown } = {},
+  ) {
+    const text = catalogue[code].replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? '?'));
+    super(text, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'MillraceError';
+    this.code = code;
+    this.details = details;
+    this.param = options.param ?? null;
+  }
+}
+
+export const errorCodes = Object.keys(catalogue) as readonly ErrorCode[];

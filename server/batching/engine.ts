@@ -1,0 +1,111 @@
+/**
+ * The two interfaces around the batcher.
+ * StepEngine is what the step loop drives, inside the engine host: tensors in, logits out, no text.
+ * InferenceEngine is what the gateway drives: sequences in, tokens out, over a process border.
+ */
+import type { SequenceEvent, SequenceSpec } from './request.ts';
+
+/** One decoding sequence's row: `token` is fed at `position`, i.e. the slot already holds `position` rows. */
+export interface DecodeRow {
+  readonly slot: number;
+  readonly token: number;
+  readonly position: number;
+}
+
+/** A part of one prompt. The slot already holds `start` rows; the tokens take positions start, start+1, … */
+export interface PrefillChunk {
+  readonly slot: number;
+  readonly start: number;
+  readonly tokens: readonly number[];
+  /** Which rows' logits are wanted: none before the prompt's last chunk, all for prompt logprobs. */
+  readonly logits: 'none' | 'last' | 'all';
+}
+
+/**
+ * One forward pass. Decode rows are in slots 0, 1, … n-1, in order; the chunk's slot is ≥ n.
+ * (Attention reads the cache of the decode rows as one contiguous block.)
+ */
+export interface StepPlan {
+  readonly decode: readonly DecodeRow[];
+  readonly chunk: PrefillChunk | null;
+}
+
+/** A copy of the cache rows of `count` consecutive tokens, for all layers. Opaque to all but its engine. */
+export interface CacheBlock {
+  readonly count: number;
+  readonly bytes: number;
+  readonly data: Float32Array;
+}
+
+export interface StepEngine {
+  readonly numSlots: number;
+  /** Tokens a slot can hold. */
+  readonly maxContext: number;
+  readonly vocabSize: number;
+  /** Upper limit of a chunk with logits 'all', in tokens. */
+  readonly maxLogitRows: number;
+  /** Bytes of cache that one token takes. */
+  readonly bytesPerToken: number;
+  /**
+   * Runs the plan. Returns the logits, row-major [rows, vocabSize]: decode rows in order, then the chunk's
+   * wanted rows. The array belongs to the engine and is overwritten by the next step.
+   */
+  step(plan: StepPlan): Promise<Float32Array>;
+  /** Copies the first `length` rows of slot `from` over slot `to`. */
+  copySlot(from: number, to: number, length: number): void;
+  readBlock(slot: number, start: number, count: number): CacheBlock;
+  writeBlock(slot: number, start: number, block: CacheBlock): void;
+  close(): Promise<void>;
+}
+
+export type EngineState = 'starting' | 'ready' | 'restarting' | 'stopped';
+
+/** What the gateway knows of an engine, refreshed by each message from the host. */
+export interface EngineStats {
+  readonly numRunning: number;
+  readonly numWaiting: number;
+  readonly numSlots: number;
+  readonly cacheTokens: number;
+  readonly cacheTokensMax: number;
+  readonly prefixLookupTokens: number;
+  readonly prefixHitTokens: number;
+  readonly prefixBytes: number;
+  readonly steps: number;
+  readonly lastStepMs: number;
+  readonly predictedStepMs: number;
+  readonly batchTokens: number;
+  readonly preemptions: number;
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  readonly restarts: number;
+  /** Smoothed throughput, for wait estimates; 0 until measured. */
+  readonly prefillTokensPerSecond: number;
+  readonly decodeTokensPerSecond: number;
+}
+
+export interface InferenceEngine {
+  /** Id of the model version served, "sha256:…" shortened for humans by the caller. */
+  readonly version: string;
+  readonly maxContext: number;
+  readonly vocabSize: number;
+  state(): EngineState;
+  stats(): EngineStats;
+  /**
+   * Starts a sequence. Events arrive in order and end with exactly one 'end'. Never throws for a busy engine:
+   * an engine that cannot take it emits 'end' with reason 'error'.
+   */
+  submit(spec: SequenceSpec, onEvent: (event: SequenceEvent) => void): void;
+  /** Frees the sequence's slot within one step; emits 'end' with reason 'cancelled'. Unknown ids are ignored. */
+  cancel(id: string): void;
+  close(): Promise<void>;
+}
+
+/** One-shot models. Vectors come back in the order of the inputs. */
+export interface EmbeddingEngine {
+  readonly version: string;
+  readonly dimensions: number;
+  readonly maxContext: number;
+  state(): EngineState;
+  embed(inputs: readonly (readonly number[])[], options: { signal?: AbortSignal }): Promise<Float32Array[]>;
+  close(): Promise<void>;
+}
