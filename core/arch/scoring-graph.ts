@@ -1,0 +1,37 @@
+/**
+ * The graph that scores: log-likelihood of given next tokens, no cache, whole right-padded sequences.
+ * Inputs: input_ids int64 [B, S] · lengths int32 [B], each row's length minus one · total int32 [1] = S ·
+ *   rows int64 [R], positions in the flattened [B·S] · targets int64 [R, 1], the token asked for at each of them.
+ * Outputs: logprobs fp32 [R, 1], natural logarithm.
+ */
+import { GraphBuilder } from '../onnx/graph.ts';
+import type { DecoderConfig } from './config.ts';
+import { attentionAttributes, type DecoderWeights, emitDecoder, emitHead } from './decoder.ts';
+
+export function emitScoringGraph(
+  config: DecoderConfig,
+  weights: DecoderWeights,
+  dataFile: string,
+): Uint8Array {
+  const graph = new GraphBuilder(dataFile);
+  const ids = graph.input('input_ids', 'int64', ['B', 'S']);
+  const lengths = graph.input('lengths', 'int32', ['B']);
+  const total = graph.input('total', 'int32', [1]);
+  const rows = graph.input('rows', 'int64', ['R']);
+  const targets = graph.input('targets', 'int64', ['R', 1]);
+  graph.output('logprobs', 'float32', ['R', 1]);
+  const tables = [graph.external(weights.cos), graph.external(weights.sin)];
+  const hidden = emitDecoder(graph, config, weights, ids, {
+    attention(_layer, qkv) {
+      const result = graph.name('attention');
+      const unused = [graph.name('k'), graph.name('v')];
+      const inputs = [qkv, '', '', '', '', lengths, total, ...tables];
+      graph.nodeInto([result, ...unused], 'GroupQueryAttention', inputs, attentionAttributes(config));
+      return result;
+    },
+    adapt: (_layer, _linear, _x, y) => y,
+  });
+  const logprobs = graph.node('LogSoftmax', [emitHead(graph, config, weights, hidden, rows)], { axis: -1 });
+  graph.nodeInto(['logprobs'], 'GatherElements', [logprobs, targets], { axis: 1 });
+  return graph.finish(`${config.family}-scoring`);
+}

@@ -1,0 +1,133 @@
+/**
+ * The graph that serves: one step over flat tokens [1, T], the first n of them one per decoding sequence,
+ * the rest a chunk of one prompt. Attention writes new keys and values in place into the slots' cache, which
+ * comes in as an input and goes out as an output over the same memory; each row costs its valid length only.
+ *
+ * Inputs: input_ids int64 [1, T] · split int64 [2] = [n, T - n], both ≥ 1 · rows int64 [R], whose logits are wanted ·
+ *   decode_lengths int32 [n], chunk_lengths int32 [1]: total length after the step, minus one ·
+ *   decode_total, chunk_total int32 [1]: the longest total length · {decode,chunk}_{k,v}_<layer> fp32
+ *   [n or 1, kvHeads, maxContext, headSize].
+ * With adapters: lora_mask fp32 [1, T, R] selects (and scales) each token's columns of the adapters' joint rank R;
+ *   lora_<layer>_<linear>_a [in, R], _b [R, out]; qkv has q, k and v side by side: [in, 3R] and [3R, out].
+ * Outputs: complete, an empty sequence · logits fp32 [R, vocab] · the caches, suffix _out.
+ */
+import { type Dim, GraphBuilder, type Value } from '../onnx/graph.ts';
+import type { DecoderConfig } from './config.ts';
+import {
+  attentionAttributes,
+  type DecoderPlugs,
+  type DecoderWeights,
+  emitDecoder,
+  emitHead,
+  type LayerLinear,
+  layerLinears,
+  linearSizes,
+} from './decoder.ts';
+
+const groups = ['decode', 'chunk'] as const;
+type Group = (typeof groups)[number];
+
+/** Name of a cache input; its output has the suffix "_out". */
+export function cacheName(group: Group, part: 'k' | 'v', layer: number): string {
+  return `${group}_${part}_${layer}`;
+}
+
+/** The serialized serving model. Weights are referred to in `dataFile`. */
+export function emitServingGraph(
+  config: DecoderConfig,
+  weights: DecoderWeights,
+  dataFile: string,
+  options: { adapters: 'none' | 'lora' },
+): Uint8Array {
+  const graph = new GraphBuilder(dataFile);
+  // First of all outputs: see server/models/onnxruntime/step-engine.ts for what it is good for.
+  graph.sequenceOutput('complete');
+  graph.nodeInto(['complete'], 'SequenceEmpty', []);
+  const ids = graph.input('input_ids', 'int64', [1, 'T']);
+  const rows = graph.input('rows', 'int64', ['R']);
+  graph.output('logits', 'float32', ['R', config.vocabSize]);
+  const adapt =
+    options.adapters === 'lora'
+      ? loraAdapter(graph, config)
+      : (_: number, __: LayerLinear, ___: Value, y: Value) => y;
+  const hidden = emitDecoder(graph, config, weights, ids, {
+    attention: inPlaceAttention(graph, config, weights),
+    adapt,
+  });
+  graph.nodeInto(['logits'], 'Identity', [emitHead(graph, config, weights, hidden, rows)]);
+  return graph.finish(`${config.family}-serving`);
+}
+
+function inPlaceAttention(
+  graph: GraphBuilder,
+  config: DecoderConfig,
+  weights: DecoderWeights,
+): DecoderPlugs['attention'] {
+  const split = graph.input('split', 'int64', [2]);
+  const lengths = {
+    decode: graph.input('decode_lengths', 'int32', ['n']),
+    chunk: graph.input('chunk_lengths', 'int32', [1]),
+  };
+  const totals = {
+    decode: graph.input('decode_total', 'int32', [1]),
+    chunk: graph.input('chunk_total', 'int32', [1]),
+  };
+  const qkvWidth = linearSizes(config).qkv[1];
+  const shapes = { decode: [-1, 1, qkvWidth], chunk: [1, -1, qkvWidth] };
+  const merged = graph.constant('int64', [3], [1, -1, config.numHeads * config.headSize]);
+
+  return (layer, qkv) => {
+    const parts = groups.map((group) => graph.name(`${group}_qkv`));
+    graph.nodeInto(parts, 'Split', [qkv, split], { axis: 1 });
+    const outputs = groups.map((group, index) => {
+      const grouped = graph.node('Reshape', [parts[index]!, graph.constant('int64', [3], shapes[group])]);
+      const caches = declareCaches(graph, config, group, layer);
+      const inputs = [grouped, '', '', ...caches, lengths[group], totals[group]];
+      const tables = [graph.external(weights.cos), graph.external(weights.sin)];
+      const result = graph.name(`${group}_attention`);
+      const results = [result, ...caches.map((name) => `${name}_out`)];
+      graph.nodeInto(results, 'GroupQueryAttention', [...inputs, ...tables], attentionAttributes(config));
+      return graph.node('Reshape', [result, merged]);
+    });
+    return graph.node('Concat', outputs, { axis: 1 });
+  };
+}
+
+function declareCaches(graph: GraphBuilder, config: DecoderConfig, group: Group, layer: number): Value[] {
+  const dims: Dim[] = [group === 'decode' ? 'n' : 1, config.numKvHeads, `P_${group}`, config.headSize];
+  return (['k', 'v'] as const).map((part) => {
+    const name = cacheName(group, part, layer);
+    graph.output(`${name}_out`, 'float32', dims);
+    return graph.input(name, 'float32', dims);
+  });
+}
+
+/** y + ((x·A) ∘ mask)·B: one product for all adapters of the batch, the mask keeps each token to its own. */
+function loraAdapter(graph: GraphBuilder, config: DecoderConfig): DecoderPlugs['adapt'] {
+  const mask = graph.input('lora_mask', 'float32', [1, 'T', 'rank']);
+  const qkvMask = graph.node('Concat', [mask, mask, mask], { axis: -1 });
+  const sizes = linearSizes(config);
+  return (layer, linear, x, y) => {
+    const [inSize, outSize] = sizes[linear];
+    const rank = linear === 'qkv' ? 'rank3' : 'rank';
+    const a = graph.input(loraName(layer, linear, 'a'), 'float32', [inSize, rank]);
+    const b = graph.input(loraName(layer, linear, 'b'), 'float32', [rank, outSize]);
+    const masked = graph.node('Mul', [graph.node('MatMul', [x, a]), linear === 'qkv' ? qkvMask : mask]);
+    return graph.node('Add', [y, graph.node('MatMul', [masked, b])]);
+  };
+}
+
+/** Name of an adapter input. */
+export function loraName(layer: number, linear: LayerLinear, side: 'a' | 'b'): string {
+  return `lora_${layer}_${linear}_${side}`;
+}
+
+/** All adapter inputs of a model, with their [in, out]. */
+export function loraInputs(
+  config: DecoderConfig,
+): { layer: number; linear: LayerLinear; size: readonly [number, number] }[] {
+  const sizes = linearSizes(config);
+  return Array.from({ length: config.numLayers }, (_, layer) =>
+    layerLinears.map((linear) => ({ layer, linear, size: sizes[linear] })),
+  ).flat();
+}

@@ -1,0 +1,82 @@
+/**
+ * A checkpoint becomes a model folder: weights once, in external data, and the graphs that refer to them.
+ * Writes into a folder that the caller provides and later publishes; see core/registry.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DecoderConfig, ModelConfig } from '../arch/config.ts';
+import type { DecoderWeights } from '../arch/decoder.ts';
+import { emitScoringGraph } from '../arch/scoring-graph.ts';
+import { emitServingGraph } from '../arch/serving-graph.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { MillraceError } from '../errors.ts';
+import { ExternalDataWriter } from '../onnx/external-data.ts';
+import { type Quantization, type Recipe, writeDecoderWeights } from './decoder-weights.ts';
+import { recipeFor } from './recipe.ts';
+
+export const dataFile = 'weights.bin';
+
+/** Contents of model.json: what the graphs beside it were made from, enough to emit further graphs. */
+export interface ModelDescription {
+  readonly config: ModelConfig;
+  readonly quantization: Quantization;
+  /** Present for decoders. */
+  readonly weights?: DecoderWeights;
+}
+
+export interface ImportProgress {
+  readonly stage: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface ImportOptions {
+  readonly checkpoint: Checkpoint;
+  /** An existing, empty folder. */
+  readonly folder: string;
+  readonly quantization: Quantization;
+  readonly onProgress?: (progress: ImportProgress) => void;
+}
+
+/** Writes all files of a decoder version but its manifest. */
+export async function importDecoder(options: ImportOptions): Promise<ModelDescription> {
+  const { checkpoint, folder, quantization } = options;
+  if (checkpoint.config.kind !== 'decoder') {
+    throw new MillraceError('invalid_argument', { message: 'An encoder has no serving graph.' });
+  }
+  const recipe = recipeFor(quantization);
+  const weights = await writeWeights(options, checkpoint.config, recipe);
+  const description: ModelDescription = { config: checkpoint.config, quantization, weights };
+  await writeGraphs(folder, checkpoint.config, weights);
+  await writeFile(join(folder, 'model.json'), JSON.stringify(description));
+  await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(checkpoint.tokenizer.tokenizerJson));
+  const tokenizerConfig = JSON.stringify(checkpoint.tokenizer.tokenizerConfig);
+  await writeFile(join(folder, 'tokenizer_config.json'), tokenizerConfig);
+  return description;
+}
+
+async function writeWeights(
+  options: ImportOptions,
+  config: DecoderConfig,
+  recipe: Recipe,
+): Promise<DecoderWeights> {
+  const data = await ExternalDataWriter.create(join(options.folder, dataFile));
+  const total = config.numLayers + 1;
+  const report = (done: number): void => options.onProgress?.({ stage: 'weights', done, total });
+  try {
+    const weights = await writeDecoderWeights(options.checkpoint, config, recipe, data, report);
+    report(total);
+    return weights;
+  } finally {
+    await data.finish();
+  }
+}
+
+async function writeGraphs(folder: string, config: DecoderConfig, weights: DecoderWeights): Promise<void> {
+  const graphs = {
+    'serving.onnx': emitServingGraph(config, weights, dataFile, { adapters: 'none' }),
+    'serving-lora.onnx': emitServingGraph(config, weights, dataFile, { adapters: 'lora' }),
+    'scoring.onnx': emitScoringGraph(config, weights, dataFile),
+  };
+  for (const [name, bytes] of Object.entries(graphs)) await writeFile(join(folder, name), bytes);
+}
