@@ -1,16 +1,65 @@
-// Builds, then runs every test (or those whose path contains the word after --only).
-import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+// `npm test`: installs what is missing, builds, runs every test, names the slow ones.
+// `--only <text>` runs the files whose path contains the text.
+import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, relative } from 'node:path';
+import { run } from 'node:test';
+import { spec as SpecReporter } from 'node:test/reporters';
+import { prepare, root } from './prepare.mjs';
 
-const root = new URL('..', import.meta.url).pathname;
-const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : '';
-const run = (command, args) => {
-  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
-  if (status !== 0) process.exit(status ?? 1);
-};
-run(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.json']);
-const files = readdirSync(join(root, 'dist'), { recursive: true })
-  .filter((name) => name.endsWith('.test.js') && name.includes(only))
-  .map((name) => join('dist', name));
-run(process.execPath, ['--test', ...files]);
+const fileTimeoutMs = 300_000;
+const slowMs = 1_000;
+const maxSlowLines = 15;
+
+const args = process.argv.slice(2);
+const only = args[0] === '--only' ? args[1] : '';
+if (only === undefined || args.length > (only === '' ? 0 : 2)) {
+  process.stderr.write('usage: npm test [-- --only <part of a path>]\n');
+  process.exit(2);
+}
+
+prepare();
+const dist = join(root, 'dist');
+// A compiled test whose source is gone is left over from an earlier build.
+const files = readdirSync(dist, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.test.js') && existsSync(join(root, name.replace(/\.js$/, '.ts'))))
+  .filter((name) => name.includes(only))
+  .sort();
+if (files.length === 0) {
+  process.stderr.write(`No test file's path contains "${only}".\n`);
+  process.exit(1);
+}
+const concurrency = Math.min(2, availableParallelism());
+process.stdout.write(`Running ${files.length} test files, ${concurrency} at a time.\n`);
+
+const slow = [];
+const startedMs = performance.now();
+let numFailed = 0;
+const events = run({ files: files.map((name) => join(dist, name)), concurrency, timeout: fileTimeoutMs });
+const isFileNode = (event) => event.name.endsWith('.test.js');
+events.on('test:fail', (event) => {
+  if (event.todo === undefined) numFailed += 1;
+});
+events.on('test:pass', (event) => {
+  const durationMs = event.details.duration_ms;
+  if (durationMs < slowMs || isFileNode(event) || event.details.type === 'suite') return;
+  slow.push({
+    durationMs,
+    name: event.name,
+    file: event.file === undefined ? '' : relative(dist, event.file),
+  });
+});
+const report = events.compose(new SpecReporter());
+report.on('end', () => {
+  slow.sort((a, b) => b.durationMs - a.durationMs);
+  if (slow.length > 0) process.stdout.write(`\nSlower than ${slowMs / 1000} s:\n`);
+  for (const { durationMs, name, file } of slow.slice(0, maxSlowLines)) {
+    process.stdout.write(`  ${(durationMs / 1000).toFixed(1).padStart(6)} s  ${name}  ${file}\n`);
+  }
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  process.stdout.write(
+    `\n${numFailed === 0 ? 'All tests passed' : `${numFailed} failed`} in ${seconds} s.\n`,
+  );
+  process.exitCode = numFailed === 0 ? 0 : 1;
+});
+report.pipe(process.stdout);
