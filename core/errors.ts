@@ -51,3 +51,6 @@ export class MillraceError extends Error {
 }
 
 export const errorCodes = Object.keys(catalogue) as readonly ErrorCode[];
+
+/** The message of a code before its details are filled in, for documents. */
+export const errorTemplate = (code: ErrorCode): string => catalogue[code];

@@ -1,6 +1,6 @@
 // What start and test share: the Node check, the installation and the build. Needs nothing but Node and npm.
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -45,12 +45,20 @@ function attempt(command, args, options = {}) {
   );
 }
 
-function isInstalled() {
-  const stamp = join(root, 'node_modules', '.package-lock.json');
-  return existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs;
+function readPackages(path) {
+  if (!existsSync(path)) return {};
+  return JSON.parse(readFileSync(path, 'utf8')).packages;
 }
 
-/** `npm ci` when node_modules is absent or older than the lockfile; install scripts never run. */
+/** Whether npm's record of what is installed holds every package of the lockfile; other platforms' are optional. */
+function isInstalled() {
+  const installed = readPackages(join(root, 'node_modules', '.package-lock.json'));
+  return Object.entries(readPackages(join(root, 'package-lock.json')))
+    .filter(([path, entry]) => path.startsWith('node_modules/') && !entry.optional)
+    .every(([path, entry]) => installed[path] !== undefined && installed[path].version === entry.version);
+}
+
+/** `npm ci` when the lockfile asks for what node_modules lacks; install scripts never run. */
 export function installMissing() {
   if (isInstalled()) return;
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
