@@ -59,7 +59,7 @@ export function attentionAttributes(config: DecoderConfig) {
   } as const;
 }
 
-/** Emits all layers; `ids` is int64 [batch, length]. Returns the normalized hidden states [batch, length, hidden]. */
+/** Emits the whole decoder; `ids` is int64 [batch, length]. Returns the normalized hidden states [batch, length, hidden]. */
 export function emitDecoder(
   graph: GraphBuilder,
   config: DecoderConfig,
@@ -67,14 +67,25 @@ export function emitDecoder(
   ids: Value,
   plugs: DecoderPlugs,
 ): Value {
+  const embedded = graph.node('Gather', [graph.external(weights.embedding), ids]);
+  return emitLayers(graph, config, weights, embedded, plugs).normed;
+}
+
+/** Emits the layers alone: residual in [batch, length, hidden], residual out and its final norm. */
+export function emitLayers(
+  graph: GraphBuilder,
+  config: DecoderConfig,
+  weights: Pick<DecoderWeights, 'layers' | 'finalNorm'>,
+  input: Value,
+  plugs: DecoderPlugs,
+): { residual: Value; normed: Value } {
   const norms = { epsilon: { float: config.rmsNormEps } };
   const linears = new LinearEmitter(graph);
-  let residual = graph.node('Gather', [graph.external(weights.embedding), ids]);
+  const gain = (layer: number): Value =>
+    graph.external(weights.layers[layer]?.attentionNorm ?? weights.finalNorm);
+  let residual = input;
   let normed = graph.node('SimplifiedLayerNormalization', [residual, gain(0)], { ...norms, axis: -1 });
 
-  function gain(layer: number): Value {
-    return graph.external(weights.layers[layer]?.attentionNorm ?? weights.finalNorm);
-  }
   /** residual + delta, and its norm, in one operator. */
   function addAndNorm(delta: Value, normGain: Value): void {
     const [normedNext, residualNext] = [graph.name('normed'), graph.name('residual')];
@@ -92,7 +103,36 @@ export function emitDecoder(
     const gated = graph.node('Mul', [gate, linear('up', normed)]);
     addAndNorm(linear('down', gated), gain(index + 1));
   });
-  return normed;
+  return { residual, normed };
+}
+
+/**
+ * Causal attention over whole right-padded sequences, without a cache.
+ * `lengths` is int32 [batch], each length minus one; `total` int32 [1], the padded length.
+ */
+export function wholeAttention(
+  graph: GraphBuilder,
+  config: DecoderConfig,
+  tables: Pick<DecoderWeights, 'cos' | 'sin'>,
+  lengths: Value,
+  total: Value,
+): DecoderPlugs['attention'] {
+  return (_layer, qkv) => {
+    const results = ['attention', 'k', 'v'].map((hint) => graph.name(hint));
+    const inputs = [
+      qkv,
+      '',
+      '',
+      '',
+      '',
+      lengths,
+      total,
+      graph.external(tables.cos),
+      graph.external(tables.sin),
+    ];
+    graph.nodeInto(results, 'GroupQueryAttention', inputs, attentionAttributes(config));
+    return results[0]!;
+  };
 }
 
 /** Qwen3: RMSNorm over each head of q and k, before the rotary embedding. */

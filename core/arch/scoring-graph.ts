@@ -6,7 +6,7 @@
  */
 import { GraphBuilder } from '../onnx/graph.ts';
 import type { DecoderConfig } from './config.ts';
-import { attentionAttributes, type DecoderWeights, emitDecoder, emitHead } from './decoder.ts';
+import { type DecoderWeights, emitDecoder, emitHead, wholeAttention } from './decoder.ts';
 
 export function emitScoringGraph(
   config: DecoderConfig,
@@ -20,15 +20,8 @@ export function emitScoringGraph(
   const rows = graph.input('rows', 'int64', ['R']);
   const targets = graph.input('targets', 'int64', ['R', 1]);
   graph.output('logprobs', 'float32', ['R', 1]);
-  const tables = [graph.external(weights.cos), graph.external(weights.sin)];
   const hidden = emitDecoder(graph, config, weights, ids, {
-    attention(_layer, qkv) {
-      const result = graph.name('attention');
-      const unused = [graph.name('k'), graph.name('v')];
-      const inputs = [qkv, '', '', '', '', lengths, total, ...tables];
-      graph.nodeInto([result, ...unused], 'GroupQueryAttention', inputs, attentionAttributes(config));
-      return result;
-    },
+    attention: wholeAttention(graph, config, weights, lengths, total),
     adapt: (_layer, _linear, _x, y) => y,
   });
   const logprobs = graph.node('LogSoftmax', [emitHead(graph, config, weights, hidden, rows)], { axis: -1 });

@@ -11,8 +11,8 @@ import { emitServingGraph } from '../arch/serving-graph.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { MillraceError } from '../errors.ts';
 import { ExternalDataWriter } from '../onnx/external-data.ts';
-import { type Quantization, type Recipe, writeDecoderWeights } from './decoder-weights.ts';
-import { recipeFor } from './recipe.ts';
+import { type Calibration, type LinearChoice, writeDecoderWeights } from './decoder-weights.ts';
+import { type Quantization, recipeFor } from './recipe.ts';
 
 export const dataFile = 'weights.bin';
 
@@ -22,6 +22,8 @@ export interface ModelDescription {
   readonly quantization: Quantization;
   /** Present for decoders. */
   readonly weights?: DecoderWeights;
+  /** What was chosen by measured error. */
+  readonly choices?: readonly LinearChoice[];
 }
 
 export interface ImportProgress {
@@ -35,6 +37,8 @@ export interface ImportOptions {
   /** An existing, empty folder. */
   readonly folder: string;
   readonly quantization: Quantization;
+  /** Needed where the quantization looks at activations; without it, the fastest options are taken unseen. */
+  readonly calibration: Calibration | null;
   readonly onProgress?: (progress: ImportProgress) => void;
 }
 
@@ -44,9 +48,8 @@ export async function importDecoder(options: ImportOptions): Promise<ModelDescri
   if (checkpoint.config.kind !== 'decoder') {
     throw new MillraceError('invalid_argument', { message: 'An encoder has no serving graph.' });
   }
-  const recipe = recipeFor(quantization);
-  const weights = await writeWeights(options, checkpoint.config, recipe);
-  const description: ModelDescription = { config: checkpoint.config, quantization, weights };
+  const { weights, choices } = await writeWeights(options, checkpoint.config);
+  const description: ModelDescription = { config: checkpoint.config, quantization, weights, choices };
   await writeGraphs(folder, checkpoint.config, weights);
   await writeFile(join(folder, 'model.json'), JSON.stringify(description));
   await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(checkpoint.tokenizer.tokenizerJson));
@@ -55,18 +58,16 @@ export async function importDecoder(options: ImportOptions): Promise<ModelDescri
   return description;
 }
 
-async function writeWeights(
-  options: ImportOptions,
-  config: DecoderConfig,
-  recipe: Recipe,
-): Promise<DecoderWeights> {
+async function writeWeights(options: ImportOptions, config: DecoderConfig) {
+  const { checkpoint, calibration } = options;
   const data = await ExternalDataWriter.create(join(options.folder, dataFile));
   const total = config.numLayers + 1;
-  const report = (done: number): void => options.onProgress?.({ stage: 'weights', done, total });
+  const onLayer = (done: number): void => options.onProgress?.({ stage: 'weights', done, total });
   try {
-    const weights = await writeDecoderWeights(options.checkpoint, config, recipe, data, report);
-    report(total);
-    return weights;
+    const recipe = recipeFor(options.quantization);
+    const written = await writeDecoderWeights({ checkpoint, config, recipe, data, calibration, onLayer });
+    onLayer(total);
+    return written;
   } finally {
     await data.finish();
   }
