@@ -18,7 +18,8 @@ export async function fetchFromHub(source: HubSource, context: PullContext): Pro
       idleMs,
       signal: context.signal,
       sha256: null,
-      onBytes: (done, total) => context.progress.amount(`downloading ${file}`, done, total),
+      onBytes: (done, total) =>
+        context.progress.amount(`downloading ${file}`, { done, total, unit: 'bytes' }),
     });
   }
 }

