@@ -2,6 +2,7 @@
  * Every setting, declared once: type, unit, default, limits and meaning. The configuration file's schema, the
  * help texts and docs/configuration.md are derived from this table.
  */
+import { quantizations } from '../../core/import/recipe.ts';
 import { apiKeys } from './api-keys.ts';
 import { choice, integer, type Setting, text } from './setting.ts';
 
@@ -55,7 +56,7 @@ export const settings = {
   }),
   'models.quantization': choice({
     default: 'int8',
-    values: ['fp32', 'int8', 'int8-block', 'int4-block'],
+    values: quantizations,
     description: 'How weights are stored when serve has to import the default model itself.',
   }),
   'pull.hubUrl': text({
