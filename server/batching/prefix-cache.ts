@@ -1,0 +1,108 @@
+/**
+ * Copies of the cache rows of prompt prefixes, in blocks of a fixed number of tokens. A block is found by the
+ * chain of all tokens up to its end within one scope, and its tokens are compared, so that no collision can
+ * serve another's rows. Bounded in bytes, least recently used blocks go first, and no scope may hold all.
+ */
+import { createHash } from 'node:crypto';
+import type { CacheBlock, StepEngine } from './engine.ts';
+
+interface Entry {
+  readonly scope: string;
+  readonly tokens: readonly number[];
+  readonly block: CacheBlock;
+}
+
+/** Share of the bytes that one scope may hold while others have entries. */
+const maxScopeShare = 0.5;
+
+export class PrefixCache {
+  private readonly blockTokens: number;
+  private readonly maxBytes: number;
+  /** In order of use, least recent first. */
+  private readonly entries = new Map<string, Entry>();
+  private readonly bytesOf = new Map<string, number>();
+  private totalBytes = 0;
+  lookupTokens = 0;
+  hitTokens = 0;
+
+  constructor(options: { blockTokens: number; maxBytes: number }) {
+    this.blockTokens = options.blockTokens;
+    this.maxBytes = options.maxBytes;
+  }
+
+  get bytes(): number {
+    return this.totalBytes;
+  }
+
+  /** Fills the slot with the longest known prefix, leaving at least one token to compute. Returns its length. */
+  restore(engine: StepEngine, slot: number, scope: string, tokens: readonly number[]): number {
+    this.lookupTokens += tokens.length;
+    let length = 0;
+    for (const { key, start, part } of this.chain(scope, tokens, tokens.length - 1)) {
+      const entry = this.entries.get(key);
+      if (entry === undefined || !equal(entry.tokens, part)) break;
+      engine.writeBlock(slot, start, entry.block);
+      this.touch(key, entry);
+      length = start + this.blockTokens;
+    }
+    this.hitTokens += length;
+    return length;
+  }
+
+  /** Keeps copies of the slot's first `length` rows, in whole blocks. */
+  store(engine: StepEngine, slot: number, scope: string, tokens: readonly number[], length: number): void {
+    for (const { key, start, part } of this.chain(scope, tokens, length)) {
+      const known = this.entries.get(key);
+      if (known !== undefined) this.touch(key, known);
+      else if (
+        !this.insert(key, { scope, tokens: part, block: engine.readBlock(slot, start, this.blockTokens) })
+      )
+        return;
+    }
+  }
+
+  private insert(key: string, entry: Entry): boolean {
+    if (entry.block.bytes > this.maxBytes) return false;
+    const ofScope = (this.bytesOf.get(entry.scope) ?? 0) + entry.block.bytes;
+    if (ofScope > this.maxBytes * maxScopeShare && this.bytesOf.size > 1) this.evict(entry.scope);
+    while (this.totalBytes + entry.block.bytes > this.maxBytes) this.evict(null);
+    this.entries.set(key, entry);
+    this.account(entry.scope, entry.block.bytes);
+    return true;
+  }
+
+  /** Drops the least recently used block, of one scope if given. */
+  private evict(scope: string | null): void {
+    for (const [key, entry] of this.entries) {
+      if (scope !== null && entry.scope !== scope) continue;
+      this.entries.delete(key);
+      this.account(entry.scope, -entry.block.bytes);
+      return;
+    }
+  }
+
+  private account(scope: string, bytes: number): void {
+    this.totalBytes += bytes;
+    const left = (this.bytesOf.get(scope) ?? 0) + bytes;
+    if (left === 0) this.bytesOf.delete(scope);
+    else this.bytesOf.set(scope, left);
+  }
+
+  private touch(key: string, entry: Entry): void {
+    this.entries.delete(key);
+    this.entries.set(key, entry);
+  }
+
+  private *chain(scope: string, tokens: readonly number[], length: number) {
+    let key = scope;
+    for (let start = 0; start + this.blockTokens <= length; start += this.blockTokens) {
+      const part = tokens.slice(start, start + this.blockTokens);
+      key = createHash('sha1').update(key).update(Int32Array.from(part)).digest('base64');
+      yield { key, start, part };
+    }
+  }
+}
+
+function equal(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((value, index) => value === b[index]);
+}

@@ -1,0 +1,57 @@
+/**
+ * One token stream being made. There are no phases to keep in step: `numComputed` rows of `tokens` are in the
+ * cache, and work consists in catching up; what a sequence is doing follows from the two.
+ */
+import { createRng, type Rng } from '../../core/rng.ts';
+import type { SequenceSpec, TokenLogprob } from './request.ts';
+
+export class Sequence {
+  readonly spec: SequenceSpec;
+  readonly arrivalMs: number;
+  /** Prompt, then what was generated. */
+  readonly tokens: number[];
+  /** Leading tokens whose keys and values are in the slot. */
+  numComputed = 0;
+  /** Null while waiting. */
+  slot: number | null = null;
+  /** Prompt tokens that came from the prefix cache, first time round. */
+  cachedTokens = 0;
+  /** When it first got a slot. */
+  startedMs: number | null = null;
+  promptReported = false;
+  readonly promptLogprobs: (TokenLogprob | null)[] | null;
+  /** One draw per generated token, so that a seed gives the same text whatever else runs. */
+  readonly rng: Rng;
+  /** How often each token was generated; for penalties. */
+  readonly counts = new Map<number, number>();
+
+  constructor(spec: SequenceSpec, arrivalMs: number) {
+    this.spec = spec;
+    this.arrivalMs = arrivalMs;
+    this.tokens = [...spec.promptTokens];
+    this.rng = createRng(spec.sampling.seed);
+    this.promptLogprobs = spec.sampling.promptLogprobs === null ? null : [null];
+  }
+
+  get numPrompt(): number {
+    return this.spec.promptTokens.length;
+  }
+
+  get numGenerated(): number {
+    return this.tokens.length - this.numPrompt;
+  }
+
+  /** One token to feed, and it was sampled: takes part in each step. */
+  get isDecoding(): boolean {
+    return this.slot !== null && this.numGenerated > 0 && this.numComputed === this.tokens.length - 1;
+  }
+
+  get numPending(): number {
+    return this.tokens.length - this.numComputed;
+  }
+
+  append(token: number): void {
+    this.tokens.push(token);
+    this.counts.set(token, (this.counts.get(token) ?? 0) + 1);
+  }
+}
