@@ -1,0 +1,94 @@
+/**
+ * A StepEngine without a model. Its logits depend on every token in the slot, so that a cache row that is missing,
+ * stale or another sequence's shows in the text. `nextToken` is the reference for what must come out when greedy.
+ */
+import { invariant } from '../../core/invariant.ts';
+import type { CacheBlock, StepEngine, StepPlan } from '../batching/engine.ts';
+
+export interface FakeEngineOptions {
+  readonly numSlots: number;
+  readonly maxContext: number;
+  readonly vocabSize?: number;
+  /** Real time that a step takes. */
+  readonly stepMs?: number;
+  /** Called before each step; may throw, to play a fault. */
+  readonly onStep?: (plan: StepPlan) => void;
+}
+
+/** The token that a history leads to: a 32-bit FNV-1a hash of it. */
+export function nextToken(history: readonly number[], vocabSize: number): number {
+  let hash = 0x811c9dc5;
+  for (const token of history) hash = Math.imul(hash ^ token, 0x01000193) >>> 0;
+  return hash % vocabSize;
+}
+
+export function createFakeEngine(options: FakeEngineOptions): StepEngine {
+  return new FakeEngine(options);
+}
+
+class FakeEngine implements StepEngine {
+  readonly numSlots: number;
+  readonly maxContext: number;
+  readonly vocabSize: number;
+  readonly maxLogitRows = 64;
+  readonly bytesPerToken = 4;
+  private readonly rows: number[][];
+  private readonly options: FakeEngineOptions;
+
+  constructor(options: FakeEngineOptions) {
+    this.options = options;
+    this.numSlots = options.numSlots;
+    this.maxContext = options.maxContext;
+    this.vocabSize = options.vocabSize ?? 64;
+    this.rows = Array.from({ length: options.numSlots }, () => []);
+  }
+
+  async step(plan: StepPlan): Promise<Float32Array> {
+    this.options.onStep?.(plan);
+    if (this.options.stepMs) await new Promise((resolve) => setTimeout(resolve, this.options.stepMs));
+    const logits: number[] = [];
+    plan.decode.forEach(({ slot, token, position }, index) => {
+      invariant(slot === index, 'decode rows are contiguous');
+      this.write(slot, position, [token]);
+      logits.push(...this.logitsAfter(slot, position + 1));
+    });
+    const { chunk } = plan;
+    if (chunk !== null) {
+      invariant(chunk.slot >= plan.decode.length, 'the chunk is behind the decode rows');
+      this.write(chunk.slot, chunk.start, chunk.tokens);
+      const end = chunk.start + chunk.tokens.length;
+      const first = chunk.logits === 'all' ? chunk.start + 1 : chunk.logits === 'last' ? end : end + 1;
+      for (let length = first; length <= end; length++) logits.push(...this.logitsAfter(chunk.slot, length));
+    }
+    return Float32Array.from(logits);
+  }
+
+  copySlot(from: number, to: number, length: number): void {
+    this.rows[to] = this.rows[from]!.slice(0, length);
+  }
+
+  readBlock(slot: number, start: number, count: number): CacheBlock {
+    const data = Float32Array.from(this.rows[slot]!.slice(start, start + count));
+    invariant(data.length === count, 'only computed rows are kept');
+    return { count, bytes: data.byteLength, data };
+  }
+
+  writeBlock(slot: number, start: number, block: CacheBlock): void {
+    this.write(slot, start, [...block.data]);
+  }
+
+  async close(): Promise<void> {}
+
+  private write(slot: number, start: number, tokens: readonly number[]): void {
+    const rows = this.rows[slot]!;
+    invariant(start <= rows.length && start + tokens.length <= this.maxContext, 'rows are written in order');
+    rows.length = start;
+    rows.push(...tokens);
+  }
+
+  private logitsAfter(slot: number, length: number): number[] {
+    const logits = Array.from({ length: this.vocabSize }, () => 0);
+    logits[nextToken(this.rows[slot]!.slice(0, length), this.vocabSize)] = 10;
+    return logits;
+  }
+}
