@@ -47,7 +47,9 @@ const noStats: HostStats = {
 };
 
 /** Starts the host and waits until it serves. Throws engine_unavailable when it cannot. */
-export async function startEngine(options: EngineProcessOptions): Promise<InferenceEngine & { pid(): number | null }> {
+export async function startEngine(
+  options: EngineProcessOptions,
+): Promise<InferenceEngine & { pid(): number | null }> {
   const engine = new EngineProcess(options);
   await engine.start();
   return engine;
@@ -171,7 +173,8 @@ class EngineProcess implements InferenceEngine {
     this.hostStats = { ...noStats, numSlots: this.hostStats.numSlots };
     const wasReady = this.status === 'ready';
     if (this.status === 'ready') this.status = 'restarting';
-    for (const [id, listener] of orphans) listener({ kind: 'end', id, reason: 'error', numGenerated: 0, message });
+    for (const [id, listener] of orphans)
+      listener({ kind: 'end', id, reason: 'error', numGenerated: 0, message });
     if (wasReady) {
       this.options.log(`${message}; ${orphans.length} sequences ended with it`);
       this.restartLater();

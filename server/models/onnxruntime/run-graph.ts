@@ -12,7 +12,9 @@ export function createRunGraph(options: { threads: number }): RunGraph {
     try {
       const tensors = Object.entries(feeds).map(([name, feed]) => [name, toTensor(feed)] as const);
       const outputs = await session.run(Object.fromEntries(tensors));
-      return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]));
+      return Object.fromEntries(
+        Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]),
+      );
     } finally {
       await session.release();
     }

@@ -72,7 +72,10 @@ class OrtStepEngine implements StepEngine {
     const part = chunk ?? { slot: this.numSlots + 1, start: 0, tokens: [0], logits: 'none' as const };
     const wanted = wantedRows(decode.length, rows.length, part.tokens.length, part.logits);
     const feeds: Record<string, Tensor> = {
-      input_ids: int64([...rows.map(({ token }) => token), ...part.tokens], [1, rows.length + part.tokens.length]),
+      input_ids: int64(
+        [...rows.map(({ token }) => token), ...part.tokens],
+        [1, rows.length + part.tokens.length],
+      ),
       split: int64([rows.length, part.tokens.length], [2]),
       rows: int64(wanted.length === 0 ? [0] : wanted, [Math.max(1, wanted.length)]),
       decode_lengths: int32(rows.map(({ position }) => position)),
