@@ -48,7 +48,7 @@ export class Calibrator {
   /** Largest magnitude of each of the down projection's inputs, [intermediate]. */
   async gatedRange(layer: LayerMatrices): Promise<Float32Array> {
     const outputs = await this.evaluate(layer, {});
-    const gated = outputs['down_input']!;
+    const gated = outputs.down_input!;
     const size = this.config.intermediateSize;
     const range = new Float32Array(size);
     gated.forEach((value, index) => {
@@ -63,7 +63,7 @@ export class Calibrator {
     candidates: Readonly<Partial<Record<LayerLinear, readonly LinearFormat[]>>>,
   ): Promise<LinearErrors> {
     const outputs = await this.evaluate(layer, candidates);
-    this.residual = outputs['residual_out']!;
+    this.residual = outputs.residual_out!;
     const errors = Object.entries(candidates).map(([linear, formats]) => [
       linear,
       formats.map((_, index) => outputs[errorName(linear, index)]![0]!),
