@@ -17,6 +17,8 @@ export interface EngineProcessOptions {
   readonly clock: Clock;
   readonly startTimeoutMs: number;
   readonly log: (message: string) => void;
+  /** Variables that the host is started with; none when absent. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 const hostEntry = fileURLToPath(new URL('./engine-host.js', import.meta.url));
@@ -115,7 +117,7 @@ class EngineProcess implements InferenceEngine {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],
       // One malloc arena: buffers come and go with every step and are better shared.
-      env: { ...process.env, MALLOC_ARENA_MAX: '1' },
+      env: { ...this.options.environment, MALLOC_ARENA_MAX: '1' },
     });
     this.child = child;
     const startedMs = this.options.clock.nowMs();
