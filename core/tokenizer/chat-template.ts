@@ -4,7 +4,7 @@ import { MillraceError } from '../errors.ts';
 import type { ChatTemplate, TokenizerFiles } from './tokenizer.ts';
 
 /** Null when the model has no template: it completes text, it does not chat. */
-export function loadChatTemplate(files: TokenizerFiles, now: () => Date): ChatTemplate | null {
+export function loadChatTemplate(files: TokenizerFiles): ChatTemplate | null {
   const source = templateSource(files.tokenizerConfig.chat_template);
   if (source === null) return null;
   const template = compile(source);
@@ -19,7 +19,6 @@ export function loadChatTemplate(files: TokenizerFiles, now: () => Date): ChatTe
           ...specials,
           messages: messages.map((message) => ({ ...message })),
           add_generation_prompt: addGenerationPrompt,
-          strftime_now: (format: string) => formatDate(now(), format),
           tools: null,
           documents: null,
         });
@@ -54,25 +53,4 @@ function tokenText(value: unknown): string {
   if (typeof value === 'string') return value;
   const content = (value as { content?: unknown } | null | undefined)?.content;
   return typeof content === 'string' ? content : '';
-}
-
-const months = 'January February March April May June July August September October November December'.split(
-  ' ',
-);
-
-/** The directives of strftime that published templates use. */
-function formatDate(date: Date, format: string): string {
-  const month = months[date.getMonth()]!;
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const values: Record<string, string> = {
-    d: two(date.getDate()),
-    m: two(date.getMonth() + 1),
-    b: month.slice(0, 3),
-    B: month,
-    Y: String(date.getFullYear()),
-    H: two(date.getHours()),
-    M: two(date.getMinutes()),
-    S: two(date.getSeconds()),
-  };
-  return format.replace(/%([a-zA-Z])/g, (directive, letter: string) => values[letter] ?? directive);
 }
