@@ -2,7 +2,7 @@
 import type { DecoderConfig, RopeScaling } from '../arch/config.ts';
 import { MillraceError } from '../errors.ts';
 import type { TensorInfo } from './checkpoint.ts';
-import type { GgufMetadata } from './gguf.ts';
+import type { GgufMetadata } from './gguf-metadata.ts';
 import { sizeField, supportedArchitectures } from './hugging-face-config.ts';
 
 type Refuse = (reason: string) => never;

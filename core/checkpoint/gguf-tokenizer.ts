@@ -1,6 +1,6 @@
 /** The tokenizer inside a GGUF, in the shape of Hugging Face's tokenizer.json. */
 import type { TokenizerFiles } from '../tokenizer/tokenizer.ts';
-import type { GgufMetadata } from './gguf.ts';
+import type { GgufMetadata } from './gguf-metadata.ts';
 
 type Refuse = (reason: string) => never;
 

@@ -5,10 +5,9 @@ import { ByteSource } from './byte-source.ts';
 import type { Checkpoint, TensorInfo } from './checkpoint.ts';
 import { blockFormats } from './dequantize.ts';
 import { ggufConfig } from './gguf-config.ts';
+import type { GgufMetadata } from './gguf-metadata.ts';
 import { huggingFaceName } from './gguf-names.ts';
 import { ggufTokenizer } from './gguf-tokenizer.ts';
-
-export type GgufMetadata = Readonly<Record<string, unknown>>;
 
 interface StoredTensor extends TensorInfo {
   readonly offset: number;
