@@ -25,6 +25,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'server/http': ['core', 'server/batching', 'server/admission', 'server/observability', 'server/completion'],
   'server/cli': ['core', 'server'],
   'server/main.ts': ['core', 'server'],
+  'server/engine.ts': ['core', 'server'],
   'server/shutdown.ts': ['core'],
   loadtest: [],
   test: ['core', 'server', 'loadtest'],

@@ -1,0 +1,57 @@
+/** An inference engine over one version folder, as the configuration says. */
+import { availableParallelism } from 'node:os';
+import { systemClock } from '../core/clock.ts';
+import type { InferenceEngine } from './batching/engine.ts';
+import type { Config } from './config/declaration.ts';
+import { environment } from './config/environment.ts';
+import { startEngine } from './models/engine-process.ts';
+
+/** A lone prompt may stretch running sequences' steps by this: half as much again. */
+const maxStretch = 1.5;
+const minChunkTokens = 8;
+const maxLogitRows = 64;
+const prefixBlockTokens = 16;
+/** Ten seconds of waiting weigh as much as one level of priority. */
+const ageingMs = 10_000;
+/** Creating a session takes about a second; a cold disk and a busy machine take longer. */
+const startTimeoutMs = 120_000;
+
+export interface EngineSource {
+  /** A verified version folder. */
+  readonly folder: string;
+  readonly version: string;
+}
+
+/** Starts the host and waits until it serves. Throws engine_unavailable. The caller closes it. */
+export function startConfiguredEngine(
+  source: EngineSource,
+  config: Config,
+  log: (message: string) => void,
+): Promise<InferenceEngine> {
+  const numSlots = config['engine.maxSlots'];
+  const maxContext = config['engine.maxContext'];
+  return startEngine({
+    version: source.version,
+    clock: systemClock,
+    startTimeoutMs,
+    log,
+    environment,
+    host: {
+      folder: source.folder,
+      threads: config['engine.threads'] || availableParallelism(),
+      numSlots,
+      maxContext,
+      limits: {
+        cacheTokens: config['engine.cacheTokens'] || numSlots * maxContext,
+        maxChunkTokens: config['engine.maxChunkTokens'],
+        minChunkTokens,
+        maxLogitRows,
+        maxStretch,
+        ageingMs,
+        maxWaiting: config['queue.maxWaiting'],
+        prefixBlockTokens,
+        prefixCacheBytes: config['engine.prefixCacheBytes'],
+      },
+    },
+  });
+}
