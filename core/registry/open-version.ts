@@ -1,0 +1,73 @@
+/**
+ * Opens a version folder for use: every file is what the manifest says, and nothing in it points elsewhere.
+ * The runtime reads no file that was not checked here (it would follow a hard link out of the folder).
+ */
+import { lstat, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MillraceError } from '../errors.ts';
+import { sha256OfFile } from './digest.ts';
+import { type FileEntry, isVersionName, type Manifest, manifestFile, parseManifest } from './manifest.ts';
+
+export interface Version {
+  readonly folder: string;
+  readonly manifest: Manifest;
+}
+
+const maxManifestBytes = 2 ** 20;
+
+function refuse(path: string, reason: string): never {
+  throw new MillraceError('version_invalid', { path, reason });
+}
+
+/** A regular file with one name, and its size; refuses links of both kinds. */
+async function plainSize(folder: string, path: string): Promise<number> {
+  const found = await lstat(join(folder, path)).catch(() => refuse(folder, `${path} is missing`));
+  if (!found.isFile()) refuse(folder, `${path} is not a regular file`);
+  if (found.nlink !== 1) refuse(folder, `${path} has other names on this disk (hard links)`);
+  return found.size;
+}
+
+async function readManifest(folder: string): Promise<Manifest> {
+  if ((await plainSize(folder, manifestFile)) > maxManifestBytes)
+    refuse(folder, `${manifestFile} is too large`);
+  const parsed = parseManifest(await readFile(join(folder, manifestFile), 'utf8'));
+  return 'problem' in parsed ? refuse(folder, parsed.problem) : parsed;
+}
+
+async function checkFile(folder: string, { path, bytes, sha256 }: FileEntry): Promise<void> {
+  const size = await plainSize(folder, path);
+  if (size !== bytes) refuse(folder, `${path} has ${size} bytes, the manifest says ${bytes}`);
+  if ((await sha256OfFile(join(folder, path))) !== sha256)
+    refuse(folder, `the SHA-256 of ${path} is not the manifest's`);
+}
+
+/** The verified version of that name. Throws model_not_found or version_invalid. */
+export async function openVersion(modelsDir: string, name: string): Promise<Version> {
+  const names = await listVersions(modelsDir);
+  if (!names.includes(name)) {
+    const available = names.length === 0 ? 'none yet' : names.join(', ');
+    throw new MillraceError('model_not_found', { model: name, available });
+  }
+  const folder = join(modelsDir, name);
+  if (!(await lstat(folder)).isDirectory()) refuse(folder, 'it is not a directory');
+  const manifest = await readManifest(folder);
+  const listed = new Set([manifestFile, ...manifest.files.map(({ path }) => path)]);
+  const stranger = (await readdir(folder)).find((path) => !listed.has(path));
+  if (stranger !== undefined) refuse(folder, `${stranger} is not in the manifest`);
+  for (const file of manifest.files) await checkFile(folder, file);
+  return { folder, manifest };
+}
+
+/** Names of the versions in a models folder, sorted; one that does not exist has none. */
+export async function listVersions(modelsDir: string): Promise<string[]> {
+  const names = await readdir(modelsDir).catch((): string[] => []);
+  const isVersion = (name: string) =>
+    lstat(join(modelsDir, name, manifestFile)).then(
+      () => true,
+      () => false,
+    );
+  const found = await Promise.all(
+    names.filter(isVersionName).map(async (name) => ((await isVersion(name)) ? [name] : [])),
+  );
+  return found.flat().sort();
+}
