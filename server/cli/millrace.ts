@@ -11,8 +11,11 @@ import { createTerminal } from './terminal.ts';
 
 /** Loaded when asked for, so that help does not pay for the engine. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
-  config: async () => (await import('./commands/config.ts')).configCommand,
   pull: async () => (await import('./commands/pull.ts')).pullCommand,
+  import: async () => (await import('./commands/import.ts')).importCommand,
+  inspect: async () => (await import('./commands/inspect.ts')).inspectCommand,
+  perplexity: async () => (await import('./commands/perplexity.ts')).perplexityCommand,
+  config: async () => (await import('./commands/config.ts')).configCommand,
 };
 
 const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
