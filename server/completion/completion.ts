@@ -1,0 +1,219 @@
+/**
+ * The gateway's side of a completion: sequences go to the engine, text comes out. Knows tokens and text, no HTTP.
+ * A request may have several prompts and several choices for each; all of them run at once.
+ */
+import { createStreamDecoder } from '../../core/tokenizer/stream-decoder.ts';
+import type { StreamDecoder } from '../../core/tokenizer/tokenizer.ts';
+import type { SamplingParams, SequenceEvent, TokenLogprob } from '../batching/request.ts';
+import type { ServedGenerator } from './served-model.ts';
+import { StopMatcher } from './stop-matcher.ts';
+
+export interface CompletionRequest {
+  readonly id: string;
+  readonly model: ServedGenerator;
+  readonly prompts: readonly (readonly number[])[];
+  readonly numChoices: number;
+  readonly maxTokens: number;
+  readonly sampling: SamplingParams;
+  readonly stop: readonly string[];
+  /** The end-of-text tokens, unless they are to be ignored, and those the request names. */
+  readonly stopTokenIds: readonly number[];
+  readonly priority: number;
+  readonly tenant: string;
+  readonly ttftTargetMs: number;
+  readonly tpotTargetMs: number;
+}
+
+/** A piece of one choice. Choice indices run over prompts, then choices. */
+export interface Delta {
+  readonly choice: number;
+  readonly text: string;
+  /** One per token that arrived with this piece; empty when not asked for. */
+  readonly logprobs: readonly TokenLogprob[];
+  readonly finish: 'stop' | 'length' | null;
+}
+
+export interface Usage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly cachedTokens: number;
+}
+
+export interface CompletionSink {
+  /** Once per prompt, before its first delta. */
+  prompt?(prompt: number, logprobs: readonly (TokenLogprob | null)[]): void;
+  delta(delta: Delta): void;
+}
+
+export interface CompletionResult {
+  readonly usage: Usage;
+  readonly ttftMs: number | null;
+  readonly queueMs: number;
+}
+
+/** Thrown when the engine gives a request up. */
+export class EngineFailure extends Error {}
+
+/**
+ * Runs the request to its end. Rejects with EngineFailure if the engine fails, and with the signal's reason when it
+ * aborts; either way nothing of it goes on in the engine.
+ */
+export function runCompletion(
+  request: CompletionRequest,
+  sink: CompletionSink,
+  signal: AbortSignal,
+  nowMs: () => number,
+): Promise<CompletionResult> {
+  return new Promise((resolve, reject) => {
+    new Completion(request, sink, signal, nowMs, resolve, reject).start();
+  });
+}
+
+class Completion {
+  private readonly request: CompletionRequest;
+  private readonly sink: CompletionSink;
+  private readonly signal: AbortSignal;
+  private readonly nowMs: () => number;
+  private readonly resolve: (result: CompletionResult) => void;
+  private readonly reject: (reason: unknown) => void;
+  private readonly choices: Choice[];
+  private readonly startMs: number;
+  private open: number;
+  private settled = false;
+  private ttftMs: number | null = null;
+  private queueMs = 0;
+  private cachedTokens = 0;
+  private readonly onAbort = (): void => this.fail(this.signal.reason);
+
+  constructor(
+    request: CompletionRequest,
+    sink: CompletionSink,
+    signal: AbortSignal,
+    nowMs: () => number,
+    resolve: (result: CompletionResult) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.request = request;
+    this.sink = sink;
+    this.signal = signal;
+    this.nowMs = nowMs;
+    this.resolve = resolve;
+    this.reject = reject;
+    this.startMs = nowMs();
+    this.open = request.prompts.length * request.numChoices;
+    this.choices = Array.from({ length: this.open }, (_, index) => new Choice(index, request));
+  }
+
+  start(): void {
+    if (this.signal.aborted) return this.fail(this.signal.reason);
+    this.signal.addEventListener('abort', this.onAbort, { once: true });
+    for (const choice of this.choices) {
+      this.request.model.engine.submit(choice.spec(), (event) => this.onEvent(choice, event));
+    }
+  }
+
+  private onEvent(choice: Choice, event: SequenceEvent): void {
+    if (this.settled || choice.isDone) return;
+    if (event.kind === 'prompt') this.onPrompt(choice, event);
+    else if (event.kind === 'token') this.onToken(choice, event.token, event.logprob);
+    else if (event.reason === 'stop' || event.reason === 'length') this.finish(choice, event.reason);
+    else this.fail(new EngineFailure(event.message ?? `the sequence was ${event.reason}`));
+  }
+
+  private onPrompt(choice: Choice, event: Extract<SequenceEvent, { kind: 'prompt' }>): void {
+    this.cachedTokens += event.cachedTokens;
+    this.queueMs = Math.max(this.queueMs, event.queueMs);
+    const isFirst = choice.index % this.request.numChoices === 0;
+    if (isFirst && event.promptLogprobs) this.sink.prompt?.(choice.prompt, event.promptLogprobs);
+  }
+
+  private onToken(choice: Choice, token: number, logprob: TokenLogprob | null): void {
+    this.ttftMs ??= this.nowMs() - this.startMs;
+    const { text, stopped } = choice.take(token);
+    if (stopped) {
+      this.request.model.engine.cancel(choice.id);
+      this.emit(choice, text, logprob, 'stop');
+      this.close(choice);
+    } else if (text !== '' || logprob !== null) this.emit(choice, text, logprob, null);
+  }
+
+  private finish(choice: Choice, reason: 'stop' | 'length'): void {
+    this.emit(choice, choice.flush(), null, reason);
+    this.close(choice);
+  }
+
+  private emit(choice: Choice, text: string, logprob: TokenLogprob | null, finish: Delta['finish']): void {
+    this.sink.delta({ choice: choice.index, text, logprobs: logprob === null ? [] : [logprob], finish });
+  }
+
+  private close(choice: Choice): void {
+    choice.isDone = true;
+    this.open--;
+    if (this.open > 0) return;
+    this.settled = true;
+    this.signal.removeEventListener('abort', this.onAbort);
+    const promptTokens = this.request.prompts.reduce((sum, prompt) => sum + prompt.length, 0);
+    const completionTokens = this.choices.reduce((sum, { numTokens }) => sum + numTokens, 0);
+    const cachedTokens = Math.min(promptTokens, Math.round(this.cachedTokens / this.request.numChoices));
+    const usage = { promptTokens, completionTokens, cachedTokens };
+    this.resolve({ usage, ttftMs: this.ttftMs, queueMs: this.queueMs });
+  }
+
+  private fail(reason: unknown): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.signal.removeEventListener('abort', this.onAbort);
+    for (const choice of this.choices) if (!choice.isDone) this.request.model.engine.cancel(choice.id);
+    this.reject(reason);
+  }
+}
+
+/** One token stream and its text. */
+class Choice {
+  readonly index: number;
+  readonly prompt: number;
+  readonly id: string;
+  numTokens = 0;
+  isDone = false;
+  private readonly request: CompletionRequest;
+  private readonly decoder: StreamDecoder;
+  private readonly matcher: StopMatcher;
+
+  constructor(index: number, request: CompletionRequest) {
+    this.index = index;
+    this.prompt = Math.floor(index / request.numChoices);
+    this.id = `${request.id}#${index}`;
+    this.request = request;
+    this.decoder = createStreamDecoder(request.model.tokenizer);
+    this.matcher = new StopMatcher(request.stop);
+  }
+
+  spec() {
+    const { request } = this;
+    const seed = (request.sampling.seed + this.index) >>> 0;
+    return {
+      id: this.id,
+      promptTokens: request.prompts[this.prompt]!,
+      maxTokens: request.maxTokens,
+      sampling: { ...request.sampling, seed },
+      stopTokenIds: request.stopTokenIds,
+      priority: request.priority,
+      tenant: request.tenant,
+      cacheScope: `${request.model.version}/${request.tenant}`,
+      ttftTargetMs: request.ttftTargetMs,
+      tpotTargetMs: request.tpotTargetMs,
+    };
+  }
+
+  take(token: number): { text: string; stopped: boolean } {
+    this.numTokens++;
+    if (this.request.stopTokenIds.includes(token)) return { text: '', stopped: false };
+    return this.matcher.push(this.decoder.push(token));
+  }
+
+  /** The rest of the text; what completes a character may still complete a stop string. */
+  flush(): string {
+    const { text, stopped } = this.matcher.push(this.decoder.flush());
+    return stopped ? text : text + this.matcher.flush();
+  }
+}

@@ -1,0 +1,160 @@
+/** The HTTP surface: fastify with safe limits, authorization on the matched route, errors in one shape. */
+import { randomUUID } from 'node:crypto';
+import swagger from '@fastify/swagger';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { Clock } from '../../core/clock.ts';
+import { MillraceError } from '../../core/errors.ts';
+import { Admission } from '../admission/admission.ts';
+import type { ModelCatalogue, ServedGenerator } from '../completion/served-model.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { Accounts, type ApiKey } from './auth.ts';
+import { parseJson } from './body.ts';
+import type { Context } from './context.ts';
+import { errorBody, failureOf, sendFailure } from './error-reply.ts';
+import type { HttpLimits } from './limits.ts';
+import { embeddingRoutes } from './routes/embeddings.ts';
+import { generationRoutes } from './routes/generation.ts';
+import { healthRoutes, type Readiness } from './routes/health.ts';
+import { modelRoutes } from './routes/models.ts';
+
+export interface AppOptions {
+  readonly models: ModelCatalogue;
+  readonly limits: HttpLimits;
+  readonly keys: readonly ApiKey[];
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly logger: FastifyBaseLogger;
+  readonly readiness: Readiness;
+}
+
+const maxHeaderBytes = 16_384;
+
+/** The public API. */
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const app = createServer(options);
+  const context = createContext(options);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Millrace', version: '0.1.0', description: 'OpenAI-compatible inference' },
+    },
+  });
+  // Inside a plugin, so that the specification sees the routes.
+  await app.register(async (routes) => {
+    generationRoutes(routes, context);
+    embeddingRoutes(routes, context);
+    modelRoutes(routes, context);
+    healthRoutes(routes, context, options.readiness);
+    metricsRoute(routes, options.metrics, 'inference');
+    routes.get('/openapi.json', { config: { scope: 'public' } }, async () => app.swagger());
+  });
+  return app;
+}
+
+/** The operator's API, on a listener of its own. */
+export async function createAdminApp(options: AppOptions): Promise<FastifyInstance> {
+  const app = createServer(options);
+  const context = createContext(options);
+  const config = { scope: 'admin' as const };
+  healthRoutes(app, context, options.readiness);
+  metricsRoute(app, options.metrics, 'admin');
+  app.get('/admin/models', { config }, async () => ({
+    data: options.models.list().map((model) => ({
+      id: model.id,
+      version: model.version,
+      state: model.engine.state(),
+      ...(model.kind === 'generator' ? { stats: model.engine.stats() } : {}),
+    })),
+  }));
+  app.post('/admin/drain', { config }, async () => {
+    options.readiness.draining = true;
+    return { status: 'draining' };
+  });
+  return app;
+}
+
+function createContext(options: AppOptions): Context {
+  const admissions = new Map<ServedGenerator['engine'], Admission>();
+  return {
+    models: options.models,
+    limits: options.limits,
+    clock: options.clock,
+    metrics: options.metrics,
+    admissionOf({ engine }) {
+      let admission = admissions.get(engine);
+      if (admission === undefined) {
+        admission = new Admission(engine, options.limits);
+        admissions.set(engine, admission);
+      }
+      return admission;
+    },
+  };
+}
+
+function createServer({ limits, keys, clock, logger }: AppOptions): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.receiveMs,
+    connectionTimeout: 0,
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    exposeHeadRoutes: false,
+    return503OnClosing: true,
+    http: { maxHeaderSize: maxHeaderBytes, headersTimeout: Math.min(10_000, limits.receiveMs) },
+    ajv: {
+      customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false },
+    },
+    clientErrorHandler,
+  });
+  app.server.maxConnections = limits.maxConnections;
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (_request: unknown, body: Buffer) => parseJson(body),
+  );
+  app.decorateRequest('account', null);
+  const accounts = new Accounts(keys, clock);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    const scope = request.routeOptions.config.scope ?? 'inference';
+    if (scope !== 'public') request.account = accounts.authorize(request.headers.authorization, scope);
+  });
+  app.setErrorHandler((error, request, reply) => sendFailure(request, reply, error));
+  app.setNotFoundHandler((request, reply) => {
+    const message = `There is no ${request.method} ${request.url.replace(/[^\w./-]/g, '?').slice(0, 100)}. See /openapi.json.`;
+    const error = {
+      ...failureOf(new MillraceError('invalid_argument', { message })),
+      status: 404,
+      code: 'not_found',
+    };
+    return reply.code(404).send(errorBody(error));
+  });
+  return app;
+}
+
+function metricsRoute(app: FastifyInstance, metrics: Metrics, scope: 'inference' | 'admin'): void {
+  app.get('/metrics', { config: { scope } }, async (_request, reply) => {
+    reply.header('content-type', metrics.registry.contentType);
+    return metrics.registry.metrics();
+  });
+}
+
+/** What never became a request: broken HTTP, too large a head, too slow a client. */
+function clientErrorHandler(error: Error & { code?: string }, socket: import('node:net').Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const [status, reason] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'The request head is too large.']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'The request did not arrive in time.']
+        : [400, 'This is not HTTP.'];
+  const body = JSON.stringify({
+    error: { message: reason, type: 'invalid_request_error', param: null, code: null },
+  });
+  socket.end(
+    `HTTP/1.1 ${status} Error\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,92 @@
+/** API keys: who asks, what they may do, and how much of it. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../../core/clock.ts';
+import { MillraceError } from '../../core/errors.ts';
+import { type Budget, TokenBucket } from '../admission/rate-limit.ts';
+
+export type Scope = 'inference' | 'admin';
+
+export interface ApiKey {
+  readonly name: string;
+  /** Lower-case hex of the key's SHA-256. */
+  readonly sha256: string;
+  readonly scopes: readonly Scope[];
+  /** 0 is no limit. */
+  readonly requestsPerMinute: number;
+  readonly tokensPerMinute: number;
+  readonly maxConcurrent: number;
+}
+
+/** A caller with what is left of their limits. */
+export class Account {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  private readonly requests: TokenBucket | null;
+  private readonly tokens: TokenBucket | null;
+  private readonly maxConcurrent: number;
+  private concurrent = 0;
+
+  constructor(key: Omit<ApiKey, 'sha256'>, clock: Clock) {
+    this.name = key.name;
+    this.scopes = key.scopes;
+    this.requests = key.requestsPerMinute > 0 ? new TokenBucket(key.requestsPerMinute, clock) : null;
+    this.tokens = key.tokensPerMinute > 0 ? new TokenBucket(key.tokensPerMinute, clock) : null;
+    this.maxConcurrent = key.maxConcurrent;
+  }
+
+  /**
+   * Reserves one request of `tokens`, prompt and longest answer. Throws rate_limited.
+   * Call the result once with the tokens really used.
+   */
+  reserve(tokens: number): (usedTokens: number) => void {
+    if (this.maxConcurrent > 0 && this.concurrent >= this.maxConcurrent) refuse('requests at once', 1000);
+    const byRequest = this.requests?.take(1);
+    if (byRequest?.taken === false) refuse('requests per minute', byRequest.retryAfterMs);
+    const byTokens = this.tokens?.take(tokens);
+    if (byTokens?.taken === false) {
+      this.requests?.settle(1);
+      refuse('tokens per minute', byTokens.retryAfterMs);
+    }
+    this.concurrent++;
+    return (usedTokens) => {
+      this.concurrent--;
+      this.tokens?.settle(tokens - usedTokens);
+    };
+  }
+
+  budgets(): { readonly requests: Budget | null; readonly tokens: Budget | null } {
+    return { requests: this.requests?.budget() ?? null, tokens: this.tokens?.budget() ?? null };
+  }
+}
+
+function refuse(limit: string, retryAfterMs: number): never {
+  throw new MillraceError('rate_limited', { limit, retryAfterMs });
+}
+
+export class Accounts {
+  private readonly known: { readonly hash: Buffer; readonly account: Account }[];
+  /** Without any key configured, everybody is this one. */
+  private readonly open: Account;
+
+  constructor(keys: readonly ApiKey[], clock: Clock) {
+    this.known = keys.map((key) => ({
+      hash: Buffer.from(key.sha256, 'hex'),
+      account: new Account(key, clock),
+    }));
+    const unlimited = { requestsPerMinute: 0, tokensPerMinute: 0, maxConcurrent: 0 };
+    this.open = new Account({ name: 'anonymous', scopes: ['inference', 'admin'], ...unlimited }, clock);
+  }
+
+  /** Throws unauthorized or forbidden. Compares hashes, all of them, in constant time. */
+  authorize(header: string | undefined, scope: Scope): Account {
+    if (this.known.length === 0) return this.open;
+    const hash = createHash('sha256')
+      .update(/^Bearer (.+)$/i.exec(header ?? '')?.[1] ?? '')
+      .digest();
+    let found: Account | null = null;
+    for (const { hash: known, account } of this.known) if (timingSafeEqual(hash, known)) found = account;
+    if (found === null) throw new MillraceError('unauthorized');
+    if (!found.scopes.includes(scope)) throw new MillraceError('forbidden', { scope });
+    return found;
+  }
+}

@@ -1,0 +1,69 @@
+/** What routes share: handed to each of them once, at start. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../../core/clock.ts';
+import { MillraceError } from '../../core/errors.ts';
+import type { Admission } from '../admission/admission.ts';
+import type { ModelCatalogue, ServedEncoder, ServedGenerator } from '../completion/served-model.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { Account, Scope } from './auth.ts';
+import type { HttpLimits } from './limits.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may call the route; without it, the scope 'inference' is asked for. */
+    scope?: Scope | 'public';
+  }
+  interface FastifyRequest {
+    account: Account | null;
+  }
+}
+
+export interface Context {
+  readonly models: ModelCatalogue;
+  readonly limits: HttpLimits;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  admissionOf(model: ServedGenerator): Admission;
+}
+
+/** Throws model_not_found. An id is only ever compared. */
+export function generatorOf({ models }: Context, id: string): ServedGenerator {
+  const model = models.get(id);
+  if (model?.kind === 'generator') return model;
+  throw notFound(models, id, 'generator');
+}
+
+export function encoderOf({ models }: Context, id: string): ServedEncoder {
+  const model = models.get(id);
+  if (model?.kind === 'encoder') return model;
+  throw notFound(models, id, 'encoder');
+}
+
+function notFound(models: ModelCatalogue, id: string, kind: string): MillraceError {
+  const fitting = models.list().filter((model) => model.kind === kind);
+  const available = fitting.map((model) => model.id).join(', ') || 'none';
+  const model = id.replace(/[^\w./:-]/g, '?').slice(0, 64);
+  return new MillraceError('model_not_found', { model, available }, { param: 'model' });
+}
+
+/** The caller, known since the request's head was read. */
+export function accountOf(request: FastifyRequest): Account {
+  if (request.account === null) throw new MillraceError('unauthorized');
+  return request.account;
+}
+
+/** What is left of the caller's limits, in OpenAI's headers. */
+export function limitHeaders(account: Account): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [kind, budget] of Object.entries(account.budgets())) {
+    if (budget === null) continue;
+    headers[`x-ratelimit-limit-${kind}`] = String(budget.limit);
+    headers[`x-ratelimit-remaining-${kind}`] = String(budget.remaining);
+    headers[`x-ratelimit-reset-${kind}`] = `${budget.resetMs}ms`;
+  }
+  return headers;
+}
+
+export function setHeaders(reply: FastifyReply, headers: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(headers)) reply.header(name, value);
+}

@@ -1,0 +1,41 @@
+/** The only place that knows which HTTP status a failure has, and how OpenAI's error object spells it. */
+import type { ErrorCode } from '../../core/errors.ts';
+
+export interface HttpError {
+  readonly status: number;
+  /** OpenAI's `type`. */
+  readonly type: string;
+  /** OpenAI's `code`; null where it has none. */
+  readonly code: string | null;
+}
+
+const badRequest = (code: string | null = null): HttpError => ({
+  status: 400,
+  type: 'invalid_request_error',
+  code,
+});
+const unavailable = (code: string): HttpError => ({ status: 503, type: 'server_error', code });
+const internal: HttpError = { status: 500, type: 'server_error', code: 'internal_error' };
+const tooMany = (code: string): HttpError => ({ status: 429, type: 'rate_limit_error', code });
+
+export const httpErrors: Readonly<Record<ErrorCode, HttpError>> = {
+  invalid_argument: badRequest(),
+  context_length_exceeded: badRequest('context_length_exceeded'),
+  template_invalid: badRequest('template_invalid'),
+  model_not_found: { status: 404, type: 'invalid_request_error', code: 'model_not_found' },
+  unauthorized: { status: 401, type: 'authentication_error', code: 'invalid_api_key' },
+  forbidden: { status: 403, type: 'permission_error', code: 'missing_scope' },
+  rate_limited: tooMany('rate_limit_exceeded'),
+  queue_full: tooMany('queue_full'),
+  deadline_unmeetable: unavailable('deadline_unmeetable'),
+  engine_unavailable: unavailable('engine_unavailable'),
+  engine_failed: unavailable('engine_failed'),
+  engine_internal: internal,
+  config_invalid: internal,
+  checkpoint_not_found: internal,
+  checkpoint_invalid: internal,
+  architecture_unsupported: internal,
+  tokenizer_unsupported: internal,
+  version_invalid: internal,
+  download_failed: internal,
+};

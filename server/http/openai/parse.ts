@@ -1,0 +1,178 @@
+/** A validated body becomes a CompletionRequest: defaults, prompts to tokens, what does not fit is refused. */
+import { randomInt } from 'node:crypto';
+import { MillraceError } from '../../../core/errors.ts';
+import type { ChatMessage, Tokenizer } from '../../../core/tokenizer/tokenizer.ts';
+import type { SamplingParams } from '../../batching/request.ts';
+import type { CompletionRequest } from '../../completion/completion.ts';
+import type { ServedGenerator } from '../../completion/served-model.ts';
+import { fieldLimits, type HttpLimits } from '../limits.ts';
+import type { ChatBody, CompletionBody } from './schemas.ts';
+
+export interface Caller {
+  readonly requestId: string;
+  readonly tenant: string;
+}
+
+/** OpenAI's default for completions; chat answers may fill the context. */
+const defaultCompletionTokens = 16;
+
+export function parseChat(
+  body: ChatBody,
+  model: ServedGenerator,
+  caller: Caller,
+  limits: HttpLimits,
+): CompletionRequest {
+  const prompt = encodeChat(body, model);
+  const wanted = body.max_completion_tokens ?? body.max_tokens ?? null;
+  if (body.top_logprobs != null && body.logprobs !== true) {
+    refuse('"top_logprobs" needs "logprobs": true.', 'top_logprobs');
+  }
+  return {
+    ...common(body, model, caller, limits),
+    prompts: [prompt],
+    maxTokens: answerTokens([prompt], wanted, model, 'messages'),
+    sampling: samplingOf(body, body.logprobs === true ? (body.top_logprobs ?? 0) : null, null),
+  };
+}
+
+export function parseCompletion(
+  body: CompletionBody,
+  model: ServedGenerator,
+  caller: Caller,
+  limits: HttpLimits,
+): CompletionRequest {
+  const prompts = promptsOf(body.prompt).map((prompt) => encodePrompt(prompt, model));
+  const numSequences = prompts.length * (body.n ?? 1);
+  if (numSequences > fieldLimits.sequences) {
+    refuse(`prompts times "n" is ${numSequences}, at most ${fieldLimits.sequences}.`, 'n');
+  }
+  const logprobs = body.logprobs ?? null;
+  return {
+    ...common(body, model, caller, limits),
+    prompts,
+    maxTokens: answerTokens(prompts, body.max_tokens ?? defaultCompletionTokens, model, 'prompt'),
+    sampling: samplingOf(body, logprobs, body.echo === true ? logprobs : null),
+  };
+}
+
+/** One prompt or several; a list of numbers is one prompt. */
+export function promptsOf(
+  input: string | readonly (number | string | readonly number[])[],
+): (string | readonly number[])[] {
+  if (typeof input === 'string') return [input];
+  return typeof input[0] === 'number'
+    ? [input as readonly number[]]
+    : (input as (string | readonly number[])[]);
+}
+
+/** Token ids of a text, or the given ones after a check of their range. */
+export function encodeText(
+  input: string | readonly number[],
+  model: { readonly tokenizer: Tokenizer; readonly engine: { readonly maxContext: number } },
+  param: string,
+): readonly number[] {
+  if (typeof input === 'string') {
+    refuseHopeless(input.length, model.engine.maxContext, param);
+    return model.tokenizer.encode(input, { addSpecialTokens: true, allowSpecial: false });
+  }
+  const { vocabSize } = model.tokenizer;
+  const wrong = input.find((id) => id >= vocabSize);
+  if (wrong !== undefined) refuse(`token ${wrong} is not in the vocabulary of ${vocabSize}.`, param);
+  return input;
+}
+
+export function refuse(message: string, param: string): never {
+  throw new MillraceError('invalid_argument', { message }, { param });
+}
+
+function encodePrompt(prompt: string | readonly number[], model: ServedGenerator): readonly number[] {
+  const ids = encodeText(prompt, model, 'prompt');
+  if (ids.length === 0) refuse('the prompt is empty.', 'prompt');
+  return ids;
+}
+
+function encodeChat(body: ChatBody, model: ServedGenerator): number[] {
+  if (model.template === null) refuse(`"${model.id}" has no chat template; use /v1/completions.`, 'model');
+  const messages = body.messages.map(({ role, content }): ChatMessage => {
+    const text = typeof content === 'string' ? content : content.map((part) => part.text).join('\n');
+    return { role: role === 'developer' ? 'system' : (role as ChatMessage['role']), content: text };
+  });
+  const length = messages.reduce((sum, { content }) => sum + content.length, 0);
+  refuseHopeless(length, model.engine.maxContext, 'messages');
+  const text = model.template.render(messages.map(withoutSpecials(model)), { addGenerationPrompt: true });
+  return model.tokenizer.encode(text, { addSpecialTokens: false, allowSpecial: true });
+}
+
+/** A text may quote the template's own marks; as control tokens they would let it speak for others. */
+function withoutSpecials(model: ServedGenerator): (message: ChatMessage) => ChatMessage {
+  const { tokenizer } = model;
+  return (message) => {
+    if (!message.content.includes('<')) return message;
+    const ids = tokenizer.encode(message.content, { addSpecialTokens: false, allowSpecial: true });
+    if (!ids.some((id) => tokenizer.isSpecial(id))) return message;
+    const plain = ids.filter((id) => !tokenizer.isSpecial(id));
+    return { ...message, content: tokenizer.decode(plain, { skipSpecialTokens: true }) };
+  };
+}
+
+/** A text so long that it cannot fit is refused before it is tokenized. */
+function refuseHopeless(length: number, maxContext: number, param: string): void {
+  if (length <= maxContext * fieldLimits.charactersPerToken) return;
+  const promptTokens = `at least ${Math.ceil(length / fieldLimits.charactersPerToken)}`;
+  throw new MillraceError('context_length_exceeded', { promptTokens, maxTokens: 0, maxContext }, { param });
+}
+
+function answerTokens(
+  prompts: readonly (readonly number[])[],
+  wanted: number | null,
+  model: ServedGenerator,
+  param: string,
+): number {
+  const { maxContext } = model.engine;
+  const promptTokens = Math.max(...prompts.map((prompt) => prompt.length));
+  const room = maxContext - promptTokens;
+  if (wanted !== null && wanted <= room) return wanted;
+  // As OpenAI does it, an answer that was not bounded, or too generously, gets the room there is.
+  if (room > 0 && (wanted === null || param === 'messages')) return room;
+  throw new MillraceError(
+    'context_length_exceeded',
+    { promptTokens, maxTokens: wanted ?? 0, maxContext },
+    { param },
+  );
+}
+
+function common(body: ChatBody | CompletionBody, model: ServedGenerator, caller: Caller, limits: HttpLimits) {
+  const stop = body.stop ?? [];
+  const eos = body.ignore_eos === true ? [] : model.eosTokenIds;
+  return {
+    id: caller.requestId,
+    model,
+    numChoices: body.n ?? 1,
+    stop: typeof stop === 'string' ? [stop] : stop,
+    stopTokenIds: [...eos, ...(body.stop_token_ids ?? [])],
+    priority: body.priority ?? 0,
+    tenant: caller.tenant,
+    ttftTargetMs: limits.ttftTargetMs,
+    tpotTargetMs: limits.tpotTargetMs,
+  };
+}
+
+function samplingOf(
+  body: ChatBody | CompletionBody,
+  logprobs: number | null,
+  promptLogprobs: number | null,
+): SamplingParams {
+  return {
+    temperature: body.temperature ?? 1,
+    topK: body.top_k ?? 0,
+    topP: body.top_p ?? 1,
+    minP: body.min_p ?? 0,
+    repetitionPenalty: body.repetition_penalty ?? 1,
+    frequencyPenalty: body.frequency_penalty ?? 0,
+    presencePenalty: body.presence_penalty ?? 0,
+    logitBias: Object.entries(body.logit_bias ?? {}).map(([token, bias]) => [Number(token), bias] as const),
+    seed: body.seed == null ? randomInt(2 ** 32) : Number(BigInt.asUintN(32, BigInt(body.seed))),
+    logprobs,
+    promptLogprobs,
+  };
+}

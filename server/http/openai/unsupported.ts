@@ -1,0 +1,55 @@
+/** What OpenAI's API has and this server does not yet: asked for, it is refused, never ignored. */
+import { MillraceError } from '../../../core/errors.ts';
+
+type Body = Readonly<Record<string, unknown>>;
+
+/** A field, and whether its value asks for something. */
+const unsupported: Readonly<Record<string, (value: unknown) => boolean>> = {
+  tools: (value) => !Array.isArray(value) || value.length > 0,
+  tool_choice: (value) => value !== 'none',
+  functions: () => true,
+  function_call: (value) => value !== 'none',
+  response_format: (value) => (value as Body | null)?.type !== 'text',
+  modalities: (value) => !Array.isArray(value) || value.some((item) => item !== 'text'),
+  audio: () => true,
+  prediction: () => true,
+  web_search_options: () => true,
+  store: (value) => value === true,
+  suffix: (value) => value !== '',
+  best_of: (value) => value !== 1,
+  chat_template: () => true,
+  chat_template_kwargs: () => true,
+  reasoning_effort: () => true,
+  guided_json: () => true,
+  guided_regex: () => true,
+  guided_grammar: () => true,
+  bad_words: () => true,
+  prompt_logprobs: () => true,
+};
+
+/** Throws invalid_argument naming the first unsupported field that is asked for. */
+export function refuseUnsupported(body: Body): void {
+  for (const [field, asks] of Object.entries(unsupported)) {
+    const value = body[field];
+    if (value === undefined || value === null || !asks(value)) continue;
+    const message = `"${field}" is not supported by this server yet. Leave it out.`;
+    throw new MillraceError('invalid_argument', { message }, { param: field });
+  }
+  refuseContentParts(body.messages);
+}
+
+function refuseContentParts(messages: unknown): void {
+  if (!Array.isArray(messages)) return;
+  messages.forEach((message: Body | null, index) => {
+    const content = message?.content;
+    if (message?.role === 'tool' || message?.tool_calls !== undefined) refuseMessage(index, 'tool calls');
+    if (!Array.isArray(content)) return;
+    const part = content.find((item: Body | null) => item?.type !== 'text') as Body | undefined;
+    if (part !== undefined) refuseMessage(index, `content of type "${String(part.type).slice(0, 40)}"`);
+  });
+}
+
+function refuseMessage(index: number, what: string): never {
+  const message = `${what} in messages is not supported by this server yet; it takes text.`;
+  throw new MillraceError('invalid_argument', { message }, { param: `messages[${index}]` });
+}

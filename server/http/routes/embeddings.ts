@@ -1,0 +1,56 @@
+/** POST /v1/embeddings. */
+import type { FastifyInstance } from 'fastify';
+import { MillraceError } from '../../../core/errors.ts';
+import { accountOf, type Context, encoderOf } from '../context.ts';
+import { encodeText, promptsOf, refuse } from '../openai/parse.ts';
+import { EmbeddingBody } from '../openai/schemas.ts';
+
+export function embeddingRoutes(app: FastifyInstance, context: Context): void {
+  app.post<{ Body: EmbeddingBody }>(
+    '/v1/embeddings',
+    { schema: { body: EmbeddingBody, summary: 'Vectors of texts' } },
+    async (request, reply) => {
+      const { body } = request;
+      const model = encoderOf(context, body.model);
+      const { dimensions, maxContext } = model.engine;
+      if (body.dimensions !== undefined && body.dimensions !== dimensions) {
+        refuse(`"${model.id}" has ${dimensions} dimensions; others are not supported.`, 'dimensions');
+      }
+      const inputs = promptsOf(body.input).map((input) => encodeText(input, model, 'input'));
+      const longest = Math.max(...inputs.map((input) => input.length));
+      if (longest > maxContext) {
+        const details = { promptTokens: longest, maxTokens: 0, maxContext };
+        throw new MillraceError('context_length_exceeded', details, { param: 'input' });
+      }
+      const promptTokens = inputs.reduce((sum, input) => sum + input.length, 0);
+      const settle = accountOf(request).reserve(promptTokens);
+      const ended = new AbortController();
+      reply.raw.once('close', () => ended.abort(new Error('the client left')));
+      const startMs = context.clock.nowMs();
+      try {
+        const vectors = await model.engine.embed(inputs, { signal: ended.signal });
+        const tookMs = context.clock.nowMs() - startMs;
+        const measures = { tookMs, queueMs: null, ttftMs: null, promptTokens, completionTokens: 0 };
+        context.metrics.record({ operation: 'embeddings', model: model.id, status: 200, ...measures });
+        reply.header('x-millrace-version', model.version);
+        return {
+          object: 'list',
+          data: vectors.map((vector, index) => ({
+            object: 'embedding',
+            index,
+            embedding: body.encoding_format === 'base64' ? base64Of(vector) : Array.from(vector),
+          })),
+          model: model.id,
+          usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
+        };
+      } finally {
+        settle(promptTokens);
+      }
+    },
+  );
+}
+
+/** Little-endian fp32, as OpenAI's clients unpack it. */
+function base64Of(vector: Float32Array): string {
+  return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64');
+}

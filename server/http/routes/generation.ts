@@ -1,0 +1,56 @@
+/** POST /v1/chat/completions and /v1/completions. */
+import type { FastifyInstance } from 'fastify';
+import { accountOf, type Context, generatorOf } from '../context.ts';
+import { generate } from '../generation.ts';
+import { chatFormatter, completionFormatter } from '../openai/format.ts';
+import { type Caller, parseChat, parseCompletion, refuse } from '../openai/parse.ts';
+import { ChatBody, CompletionBody } from '../openai/schemas.ts';
+import { refuseUnsupported } from '../openai/unsupported.ts';
+
+export function generationRoutes(app: FastifyInstance, context: Context): void {
+  const nowSeconds = (): number => Math.floor(Date.now() / 1000);
+  const preValidation = async (request: { body: unknown }): Promise<void> => {
+    if (typeof request.body === 'object' && request.body !== null) {
+      refuseUnsupported(request.body as Record<string, unknown>);
+    }
+  };
+
+  app.post<{ Body: ChatBody }>(
+    '/v1/chat/completions',
+    { schema: { body: ChatBody, summary: 'Answer a conversation' }, preValidation },
+    (request, reply) => {
+      const { body } = request;
+      const caller: Caller = { requestId: request.id, tenant: accountOf(request).name };
+      const completion = parseChat(body, generatorOf(context, body.model), caller, context.limits);
+      const includeUsage = body.stream_options?.include_usage === true;
+      const formatter = chatFormatter(completion, nowSeconds(), { usage: includeUsage });
+      const stream = body.stream === true;
+      return generate(context, request, reply, {
+        operation: 'chat',
+        completion,
+        formatter,
+        stream,
+        includeUsage,
+      });
+    },
+  );
+
+  app.post<{ Body: CompletionBody }>(
+    '/v1/completions',
+    { schema: { body: CompletionBody, summary: 'Continue a text' }, preValidation },
+    (request, reply) => {
+      const { body } = request;
+      const caller: Caller = { requestId: request.id, tenant: accountOf(request).name };
+      const stream = body.stream === true;
+      const echo = body.echo === true;
+      if (stream && echo && body.logprobs != null) {
+        refuse('"echo" with "logprobs" cannot be streamed; leave "stream" out.', 'echo');
+      }
+      const completion = parseCompletion(body, generatorOf(context, body.model), caller, context.limits);
+      const includeUsage = body.stream_options?.include_usage === true;
+      const formatter = completionFormatter(completion, nowSeconds(), { usage: includeUsage, echo });
+      const operation = 'text_completion';
+      return generate(context, request, reply, { operation, completion, formatter, stream, includeUsage });
+    },
+  );
+}
