@@ -25,7 +25,10 @@ export type RunGraph = (
   feeds: Readonly<Record<string, HostTensor>>,
 ) => Promise<Readonly<Record<string, Float32Array>>>;
 
-/** Relative squared error of a linear's output, ‖y' − y‖² / ‖y‖², for each candidate in the order given. */
+/**
+ * Squared error of a linear's output for each candidate in the order given: relative to the residual stream where
+ * the linear adds to it, ‖y' − y‖² / ‖residual‖², else to the output itself.
+ */
 export type LinearErrors = Readonly<Partial<Record<LayerLinear, readonly number[]>>>;
 
 export class Calibrator {
@@ -112,16 +115,22 @@ export class Calibrator {
     const lengths = graph.input('lengths', 'int32', [1]);
     const total = graph.input('total', 'int32', [1]);
     const linears = new LinearEmitter(graph);
+    const errors: { name: string; linear: LayerLinear; error: Value; y: Value }[] = [];
     const { residual } = emitLayers(graph, config, { layers: [weights], finalNorm }, input, {
       attention: wholeAttention(graph, config, rope, lengths, total),
       adapt(_layer, linear, x, y) {
         stored[linear]?.forEach((candidate, index) => {
-          emitError(graph, errorName(linear, index), linears.emit(x, candidate), y);
+          const error = squaredSum(graph, graph.node('Sub', [linears.emit(x, candidate), y]));
+          errors.push({ name: errorName(linear, index), linear, error, y });
         });
         if (linear === 'down') emitOutput(graph, 'down_input', x, [1, 'S', config.intermediateSize]);
         return y;
       },
     });
+    for (const { name, linear, error, y } of errors) {
+      const reference = linear === 'o' || linear === 'down' ? residual : y;
+      emitOutput(graph, name, graph.node('Div', [error, squaredSum(graph, reference)]), []);
+    }
     emitOutput(graph, 'residual_out', residual, [1, 'S', config.hiddenSize]);
     return graph.finish('calibration-layer');
   }
@@ -155,10 +164,6 @@ function emitOutput(
   graph.nodeInto([name], 'Identity', [value]);
 }
 
-/** ‖candidate − y‖² / ‖y‖² as a scalar output. */
-function emitError(graph: GraphBuilder, name: string, candidate: Value, y: Value): void {
-  const difference = graph.node('Sub', [candidate, y]);
-  const total = (value: Value): Value =>
-    graph.node('ReduceSum', [graph.node('Mul', [value, value])], { keepdims: 0 });
-  emitOutput(graph, name, graph.node('Div', [total(difference), total(y)]), []);
+function squaredSum(graph: GraphBuilder, value: Value): Value {
+  return graph.node('ReduceSum', [graph.node('Mul', [value, value])], { keepdims: 0 });
 }

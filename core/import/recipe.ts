@@ -1,5 +1,5 @@
 /** Which precision each linear may get, for each quantization that can be asked for. */
-import { type LayerLinear, layerLinears } from '../arch/decoder.ts';
+import type { LayerLinear } from '../arch/decoder.ts';
 import type { LinearFormat } from './store.ts';
 
 export const quantizations = ['fp32', 'int8', 'int8-block', 'int4'] as const;
@@ -26,8 +26,12 @@ const byRow: LinearFormat = { kind: 'int8', activation: { kind: 'row' } };
 const block8: LinearFormat = { kind: 'block', bits: 8 };
 const block4: LinearFormat = { kind: 'block', bits: 4 };
 
-/** A slower option is taken when the faster one's error is over this and the slower one's is less than half. */
-const maxError = 1e-3;
+/**
+ * A slower option is taken when the faster one's error is over this and the slower one's is less than half. The
+ * errors are relative to the residual stream, where those of a few first and last layers stand out; see
+ * docs/adr/0005-quantization.md.
+ */
+const maxError = 3e-5;
 
 function chooseFastestWithin(errors: readonly number[]): number {
   let best = 0;
@@ -55,10 +59,9 @@ export function recipeFor(quantization: Quantization): Recipe {
         rotate: 'residual',
         calibrated: true,
         options: (linear) => {
-          if (linear === 'head') return [normed];
-          return linear === 'o' || linear === 'down' ? [byRow, block8] : [normed, byRow];
+          return linear === 'o' || linear === 'down' ? [byRow, block8] : [normed];
         },
-        choosable: layerLinears,
+        choosable: ['o', 'down'],
         choose: chooseFastestWithin,
       };
   }

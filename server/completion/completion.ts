@@ -105,7 +105,10 @@ class Completion {
   }
 
   start(): void {
-    if (this.signal.aborted) return this.fail(this.signal.reason);
+    if (this.signal.aborted) {
+      this.fail(this.signal.reason);
+      return;
+    }
     this.signal.addEventListener('abort', this.onAbort, { once: true });
     for (const choice of this.choices) {
       this.request.model.engine.submit(choice.spec(), (event) => this.onEvent(choice, event));
