@@ -1,0 +1,48 @@
+/** What running streams feel when a long prompt arrives: inter-token times before, and while it is computed. */
+import { complete, type Target } from './client.ts';
+import type { MakePrompt } from './prompts.ts';
+import { createRandom } from './random.ts';
+import { type Distribution, distribution } from './summary.ts';
+
+export interface Interference {
+  readonly undisturbed: Distribution;
+  readonly disturbed: Distribution;
+  readonly longPromptTtftMs: number;
+  readonly p99Ratio: number;
+}
+
+export async function measureInterference(
+  target: Target,
+  makePrompt: MakePrompt,
+  options: { streams: number; promptTokens: number; repeats: number },
+): Promise<Interference> {
+  const random = createRandom(5);
+  const gaps = { undisturbed: [] as number[], disturbed: [] as number[] };
+  let ttftMs = 0;
+  for (let repeat = 0; repeat < options.repeats; repeat++) {
+    const ended = new AbortController();
+    const streams = Array.from({ length: options.streams }, () =>
+      complete(target, { prompt: makePrompt(32, random), maxTokens: 1500, signal: ended.signal }),
+    );
+    await pause(3000);
+    const fromMs = performance.now();
+    const long = await complete(target, { prompt: makePrompt(options.promptTokens, random), maxTokens: 1 });
+    if (!long.ok) throw new Error(`The long prompt failed: ${long.error}`);
+    const toMs = long.tokenMs[0] ?? long.endMs;
+    ttftMs += (toMs - long.startMs) / options.repeats;
+    ended.abort();
+    for (const { tokenMs } of await Promise.all(streams)) {
+      tokenMs.slice(1).forEach((at, index) => {
+        const gap = at - tokenMs[index]!;
+        // The first second holds the streams' own prompts.
+        if (at >= fromMs && at <= toMs) gaps.disturbed.push(gap);
+        else if (at < fromMs && at > fromMs - 2000) gaps.undisturbed.push(gap);
+      });
+    }
+    await pause(500);
+  }
+  const [undisturbed, disturbed] = [distribution(gaps.undisturbed), distribution(gaps.disturbed)];
+  return { undisturbed, disturbed, longPromptTtftMs: ttftMs, p99Ratio: disturbed.p99Ms / undisturbed.p99Ms };
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
