@@ -26,6 +26,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'server/cli': ['core', 'server'],
   'server/main.ts': ['core', 'server'],
   'server/engine.ts': ['core', 'server'],
+  'server/served-models.ts': ['core', 'server'],
+  'server/default-model.ts': ['core', 'server'],
   'server/shutdown.ts': ['core'],
   loadtest: [],
   test: ['core', 'server', 'loadtest'],

@@ -11,9 +11,11 @@ import { createTerminal } from './terminal.ts';
 
 /** Loaded when asked for, so that help does not pay for the engine. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./commands/serve.ts')).serveCommand,
   pull: async () => (await import('./commands/pull.ts')).pullCommand,
   import: async () => (await import('./commands/import.ts')).importCommand,
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand,
+  chat: async () => (await import('./commands/chat.ts')).chatCommand,
   perplexity: async () => (await import('./commands/perplexity.ts')).perplexityCommand,
   config: async () => (await import('./commands/config.ts')).configCommand,
 };

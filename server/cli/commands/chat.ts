@@ -1,0 +1,117 @@
+import { createInterface } from 'node:readline';
+import type { ChatServer } from '../chat-client.ts';
+import { streamChat } from '../chat-client.ts';
+import { type Command, type Invocation, integerOption, UsageError } from '../command.ts';
+import { converse } from '../conversation.ts';
+import { configOf } from '../settings.ts';
+
+const answerMs = 600_000;
+const readyMs = 1_000;
+
+async function answers(url: string): Promise<boolean> {
+  const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(readyMs) }).catch(
+    () => null,
+  );
+  await response?.body?.cancel();
+  return response !== null;
+}
+
+interface Partner extends ChatServer {
+  close(): Promise<void>;
+}
+
+/** The named server, the configured one when it runs, or one started for this talk alone. */
+async function findServer(invocation: Invocation): Promise<Partner> {
+  const config = configOf(invocation);
+  const apiKey = invocation.options.key ?? null;
+  const model = invocation.positionals[0] ?? config.values['models.default'];
+  const given = invocation.options.url?.replace(/\/$/, '').replace(/\/v1$/, '');
+  const url = given ?? `http://${config.values['server.host']}:${config.values['server.port']}`;
+  if (given !== undefined || (await answers(url))) return { url, model, apiKey, close: async () => {} };
+  const { startServer } = await import('../../main.ts');
+  const values = {
+    ...config.values,
+    'models.default': model,
+    'server.host': '127.0.0.1',
+    'server.port': 0,
+    'admin.port': 0,
+    'auth.keys': [],
+    'log.level': 'silent' as const,
+  };
+  const server = await startServer(values, invocation.terminal);
+  return { url: server.url, model, apiKey: null, close: () => server.close() };
+}
+
+async function talk(invocation: Invocation, server: ChatServer): Promise<number> {
+  const { terminal, options } = invocation;
+  const limits = {
+    maxTokens: integerOption(invocation, 'max-tokens', { min: 1, max: 131_072, otherwise: 512 }),
+    temperature: Number(options.temperature ?? '0.7'),
+  };
+  if (!(limits.temperature >= 0 && limits.temperature <= 2))
+    throw new UsageError('--temperature expects 0 to 2.');
+  const reader = createInterface({
+    input: process.stdin,
+    ...(terminal.isInteractive ? { output: process.stderr } : {}),
+  });
+  let stop: AbortController | null = null;
+  reader.on('SIGINT', () => (stop === null ? reader.close() : stop.abort()));
+  const prompt = (): void => {
+    if (!terminal.isInteractive) return;
+    reader.setPrompt('> ');
+    reader.prompt();
+  };
+  const numFailed = await converse(
+    {
+      lines: options.message === undefined ? reader : oneLine(options.message),
+      print: (text) => terminal.print(text),
+      prompt: options.message === undefined ? prompt : () => {},
+      answer: async function* (messages) {
+        stop = new AbortController();
+        try {
+          yield* streamChat(
+            server,
+            messages,
+            limits,
+            AbortSignal.any([stop.signal, AbortSignal.timeout(answerMs)]),
+          );
+        } finally {
+          stop = null;
+        }
+      },
+      onFailure: (error) => terminal.note(error instanceof Error ? error.message : String(error)),
+    },
+    options.system ?? null,
+  );
+  reader.close();
+  return numFailed === 0 ? 0 : 1;
+}
+
+async function* oneLine(text: string): AsyncGenerator<string> {
+  yield text;
+}
+
+export const chatCommand: Command = {
+  summary: 'Talk to a model in the terminal',
+  usage: '[model] [options]',
+  details: `With --url, to that server; else to the configured one when it runs; else to one started for this talk.
+Without a terminal, each line of input is one message.
+`,
+  positionals: { min: 0, max: 1 },
+  options: {
+    url: { value: 'url', description: 'A running server, e.g. http://127.0.0.1:8080.' },
+    key: { value: 'key', description: 'API key to send.' },
+    message: { value: 'text', description: 'Ask this one thing and end.' },
+    system: { value: 'text', description: 'Instruction that stands before the conversation.' },
+    'max-tokens': { value: 'tokens', description: 'Longest answer [512].' },
+    temperature: { value: 'number', description: '0 always takes the likeliest token [0.7].' },
+  },
+  async run(invocation) {
+    const server = await findServer(invocation);
+    try {
+      return await talk(invocation, server);
+    } finally {
+      await server.close();
+    }
+  },
+};
