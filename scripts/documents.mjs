@@ -9,4 +9,5 @@ const { derivedDocuments } = await import(
   pathToFileURL(join(root, 'dist', 'test', 'derived-documents.js')).href
 );
 mkdirSync(join(root, 'docs'), { recursive: true });
-for (const [name, text] of Object.entries(derivedDocuments())) writeFileSync(join(root, 'docs', name), text);
+for (const [name, text] of Object.entries(await derivedDocuments()))
+  writeFileSync(join(root, 'docs', name), text);

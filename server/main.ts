@@ -1,6 +1,5 @@
 /** The server as a whole, the only file that wires its parts: configuration → models → engines → apps → listeners. */
 import type { AddressInfo } from 'node:net';
-import type { FastifyInstance } from 'fastify';
 import { systemClock } from '../core/clock.ts';
 import { MillraceError } from '../core/errors.ts';
 import type { ServedModel } from './completion/served-model.ts';
@@ -11,6 +10,8 @@ import type { HttpLimits } from './http/limits.ts';
 import { createLogger } from './observability/log.ts';
 import { Metrics } from './observability/metrics.ts';
 import { createCatalogue, startGenerator } from './served-models.ts';
+
+type App = Awaited<ReturnType<typeof createApp>>;
 
 /** Whoever watches the start. */
 export interface StartView {
@@ -41,7 +42,7 @@ function limitsOf(config: Config): HttpLimits {
 }
 
 /** Binds, and says where. A port in use or a forbidden address is the configuration's fault. */
-async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+async function listen(app: App, host: string, port: number): Promise<string> {
   try {
     await app.listen({ host, port });
   } catch (error) {
@@ -69,7 +70,7 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
   const logger = createLogger(config['log.level']);
   const models = await startModels(config, view, (message) => logger.warn(message));
   const readiness = { draining: false };
-  const apps: FastifyInstance[] = [];
+  const apps: App[] = [];
   const close = async (): Promise<void> => {
     readiness.draining = true;
     await Promise.all(apps.map((app) => app.close()));
@@ -92,7 +93,7 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
   };
   try {
     apps.push(await createApp(options), await createAdminApp(options));
-    const [app, admin] = apps as [FastifyInstance, FastifyInstance];
+    const [app, admin] = apps as [App, App];
     const url = await listen(app, config['server.host'], config['server.port']);
     const adminUrl = await listen(admin, config['admin.host'], config['admin.port']);
     return { url, adminUrl, models, close };
