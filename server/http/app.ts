@@ -1,7 +1,7 @@
 /** The HTTP surface: fastify with safe limits, authorization on the matched route, errors in one shape. */
 import { randomUUID } from 'node:crypto';
 import swagger from '@fastify/swagger';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Clock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
 import { Admission } from '../admission/admission.ts';
@@ -94,7 +94,7 @@ function createContext(options: AppOptions): Context {
 function createServer({ limits, keys, clock, logger }: AppOptions): FastifyInstance {
   const app = Fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.receiveMs,
     connectionTimeout: 0,
