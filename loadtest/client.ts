@@ -44,11 +44,19 @@ export function createTarget(options: {
 export function complete(target: Target, ask: Ask): Promise<Outcome> {
   return new Promise((resolve) => {
     const recorder = new Recorder();
-    const request = send(target, ask, recorder, (error) => resolve(recorder.outcome(error)));
-    request.setTimeout(target.timeoutMs, () =>
-      request.destroy(new Error(`no byte for ${target.timeoutMs} ms`)),
-    );
-    ask.signal?.addEventListener('abort', () => request.destroy(new Error('left')), { once: true });
+    const attempt = (): void => {
+      const request = send(target, ask, recorder, (error) => {
+        // A server may close a kept connection just as it is used again: that is nobody's failure.
+        const isStale = error !== null && request.reusedSocket && recorder.isEmpty && !ask.signal?.aborted;
+        if (isStale) attempt();
+        else resolve(recorder.outcome(error));
+      });
+      request.setTimeout(target.timeoutMs, () =>
+        request.destroy(new Error(`no byte for ${target.timeoutMs} ms`)),
+      );
+      ask.signal?.addEventListener('abort', () => request.destroy(new Error('left')), { once: true });
+    };
+    attempt();
   });
 }
 
@@ -105,6 +113,10 @@ class Recorder {
   private usage: { prompt_tokens?: number; completion_tokens?: number } | null = null;
   private isComplete = false;
   private failure: string | null = null;
+
+  get isEmpty(): boolean {
+    return this.tokenMs.length === 0 && this.usage === null;
+  }
 
   line(line: string): void {
     if (!line.startsWith('data: ')) return;
