@@ -11,6 +11,8 @@ import { createLogger } from './observability/log.ts';
 import { Metrics } from './observability/metrics.ts';
 import { createCatalogue, startGenerator } from './served-models.ts';
 
+const idleSweepMs = 50;
+
 type App = Awaited<ReturnType<typeof createApp>>;
 
 /** Whoever watches the start. */
@@ -55,6 +57,12 @@ async function listen(app: App, host: string, port: number): Promise<string> {
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`;
 }
 
+/** A connection whose answer ends after the close began stays open, idle; those are closed as they appear. */
+async function closeApp(app: App): Promise<void> {
+  const timer = setInterval(() => app.server.closeIdleConnections(), idleSweepMs);
+  await app.close().finally(() => clearInterval(timer));
+}
+
 async function startModels(
   config: Config,
   view: StartView,
@@ -73,7 +81,7 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
   const apps: App[] = [];
   const close = async (): Promise<void> => {
     readiness.draining = true;
-    await Promise.all(apps.map((app) => app.close()));
+    await Promise.all(apps.map(closeApp));
     await Promise.all(models.map((model) => model.engine.close()));
   };
   const observe = () =>

@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand,
   chat: async () => (await import('./commands/chat.ts')).chatCommand,
   perplexity: async () => (await import('./commands/perplexity.ts')).perplexityCommand,
+  bench: async () => (await import('./commands/bench.ts')).benchCommand,
   config: async () => (await import('./commands/config.ts')).configCommand,
 };
 

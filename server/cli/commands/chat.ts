@@ -3,45 +3,9 @@ import type { ChatServer } from '../chat-client.ts';
 import { streamChat } from '../chat-client.ts';
 import { type Command, type Invocation, integerOption, UsageError } from '../command.ts';
 import { converse } from '../conversation.ts';
-import { configOf } from '../settings.ts';
+import { serverOf } from '../server-of.ts';
 
 const answerMs = 600_000;
-const readyMs = 1_000;
-
-async function answers(url: string): Promise<boolean> {
-  const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(readyMs) }).catch(
-    () => null,
-  );
-  await response?.body?.cancel();
-  return response !== null;
-}
-
-interface Partner extends ChatServer {
-  close(): Promise<void>;
-}
-
-/** The named server, the configured one when it runs, or one started for this talk alone. */
-async function findServer(invocation: Invocation): Promise<Partner> {
-  const config = configOf(invocation);
-  const apiKey = invocation.options.key ?? null;
-  const model = invocation.positionals[0] ?? config.values['models.default'];
-  const given = invocation.options.url?.replace(/\/$/, '').replace(/\/v1$/, '');
-  const url = given ?? `http://${config.values['server.host']}:${config.values['server.port']}`;
-  if (given !== undefined || (await answers(url))) return { url, model, apiKey, close: async () => {} };
-  const { startServer } = await import('../../main.ts');
-  const values = {
-    ...config.values,
-    'models.default': model,
-    'server.host': '127.0.0.1',
-    'server.port': 0,
-    'admin.port': 0,
-    'auth.keys': [],
-    'log.level': 'silent' as const,
-  };
-  const server = await startServer(values, invocation.terminal);
-  return { url: server.url, model, apiKey: null, close: () => server.close() };
-}
-
 async function talk(invocation: Invocation, server: ChatServer): Promise<number> {
   const { terminal, options } = invocation;
   const limits = {
@@ -107,7 +71,7 @@ Without a terminal, each line of input is one message.
     temperature: { value: 'number', description: '0 always takes the likeliest token [0.7].' },
   },
   async run(invocation) {
-    const server = await findServer(invocation);
+    const server = await serverOf(invocation, invocation.positionals[0]);
     try {
       return await talk(invocation, server);
     } finally {

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { appendFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fixturePath, repoRoot } from '../root.ts';
+
+const program = join(repoRoot, 'dist', 'server', 'cli', 'millrace.js');
+const folder = mkdtempSync(join(tmpdir(), 'millrace-serve-'));
+const env = { PATH: process.env.PATH };
+const settings = [
+  '--models-dir',
+  folder,
+  '--model',
+  'tiny',
+  '--port',
+  '0',
+  '--admin-port',
+  '0',
+  '--engine-max-context',
+  '128',
+];
+
+interface Served {
+  readonly child: ChildProcess;
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly exit: Promise<number | null>;
+}
+
+/** Starts the real program and waits for the line that says where it listens. */
+function serve(...more: string[]): Promise<Served> {
+  const child = spawn(process.execPath, [program, 'serve', ...settings, ...more], { cwd: folder, env });
+  const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  let errors = '';
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`not ready: ${errors}`)), 60_000);
+    child.stdout?.resume();
+    child.stderr?.on('data', (bytes: Buffer) => {
+      errors += bytes.toString();
+      const match = /serving (\S+)\/v1 \(admin: (\S+)\)/.exec(errors);
+      if (match === null) return;
+      clearTimeout(timer);
+      resolve({ child, url: match[1]!, adminUrl: match[2]!, exit });
+    });
+    exit.then((code) => reject(new Error(`ended with ${code}: ${errors}`)));
+  });
+}
+
+const post = (url: string, body: object) =>
+  fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(30_000),
+  });
+
+before(() => {
+  const args = [
+    'import',
+    fixturePath('decoders/llama3'),
+    '--name',
+    'tiny',
+    '--models-dir',
+    folder,
+    '--quantization',
+    'fp32',
+  ];
+  const { status, stderr } = spawnSync(process.execPath, [program, ...args], {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  assert.equal(status, 0, stderr);
+});
+after(() => rmSync(folder, { recursive: true }));
+
+test('an imported checkpoint is served, ready, listed under its version, and ends with 0 on SIGTERM', async () => {
+  const { child, url, adminUrl, exit } = await serve();
+  assert.equal((await fetch(`${url}/health/ready`)).status, 200);
+  const answer = await post(`${url}/v1/completions`, {
+    model: 'tiny',
+    prompt: [3, 4, 5],
+    max_tokens: 4,
+    temperature: 0,
+  });
+  assert.equal(answer.status, 200);
+  const body = (await answer.json()) as { system_fingerprint: string; usage: { prompt_tokens: number } };
+  assert.equal(body.usage.prompt_tokens, 3);
+  const models = (await (await fetch(`${adminUrl}/admin/models`)).json()) as {
+    data: { id: string; version: string }[];
+  };
+  assert.deepEqual(
+    models.data.map(({ id, version }) => [id, version]),
+    [['tiny', body.system_fingerprint]],
+  );
+  child.kill('SIGTERM');
+  assert.equal(await exit, 0);
+});
+
+test('a running stream is finished before the server ends', async () => {
+  const { child, url, exit } = await serve();
+  const response = await post(`${url}/v1/completions`, {
+    model: 'tiny',
+    prompt: [3, 4],
+    max_tokens: 100,
+    stream: true,
+    ignore_eos: true,
+  });
+  assert.equal(response.status, 200);
+  child.kill('SIGTERM');
+  const text = await response.text();
+  assert.match(text, /data: \[DONE\]\n\n$/);
+  assert.equal(await exit, 0);
+});
+
+test('a port in use is told in one sentence with exit code 1, and no engine is left behind', async () => {
+  const { child, url, exit } = await serve();
+  const port = new URL(url).port;
+  const second = spawnSync(process.execPath, [program, 'serve', ...settings, '--port', port], {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  assert.equal(second.status, 1);
+  assert.match(second.stderr, new RegExp(`Cannot listen on 127\\.0\\.0\\.1:${port} \\(EADDRINUSE\\)`));
+  assert.doesNotMatch(second.stderr, /\n {4}at /);
+  child.kill('SIGTERM');
+  await exit;
+});
+
+test('a tampered version is refused before the engine sees it', () => {
+  cpSync(join(folder, 'tiny'), join(folder, 'forged'), { recursive: true });
+  appendFileSync(join(folder, 'forged', 'weights.bin'), 'x');
+  const args = ['serve', ...settings, '--model', 'forged'];
+  const { status, stderr } = spawnSync(process.execPath, [program, ...args], {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  assert.equal(status, 1);
+  assert.match(stderr, /forged is refused: weights\.bin has \d+ bytes, the manifest says \d+/);
+});
+
+test('chat starts a server for one talk when none runs', () => {
+  const args = ['chat', ...settings, '--server-host', '127.0.0.1', '--message', 'hello', '--max-tokens', '4'];
+  const { status, stderr } = spawnSync(process.execPath, [program, ...args], {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  // The fixture has no chat template: the server says so, which shows that the talk reached it.
+  assert.equal(status, 1);
+  assert.match(stderr, /template|chat/i);
+});
