@@ -85,6 +85,7 @@ test('each broken rule gives its complaint', () => {
     ['core/onnx/a.ts', 'x\n'.repeat(401), /401 lines, at most 400/],
     ['test/e2e/a.test.ts', 'x\n'.repeat(601), /601 lines, at most 600/],
     ['docs/x.md', `see "${['', 'root', 'x'].join('/')}"`, /\/root\/x is a path of one machine/],
+    ['ARCHITECTURE.md', '| `core/gone/` | nothing |', /describes core\/gone\/, which has no code/],
     ['docs/x.md', ['TO', 'DO'].join(''), /finish it or drop it/],
   ];
   for (const [path, text, expected] of cases) {

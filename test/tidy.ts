@@ -165,7 +165,7 @@ function textComplaints({ path, text }: SourceFile): string[] {
   ];
 }
 
-/** Folders of code, to the second level, that the text does not name with a slash: "server/http/" or "http/". */
+/** Folders of code, to the second level, that the text does not name, and rows of its table that describe none. */
 function architectureComplaints(files: readonly SourceFile[], architecture: string): string[] {
   const folders = new Set<string>();
   for (const { path } of files.filter((file) => isCode(file.path))) {
@@ -173,9 +173,15 @@ function architectureComplaints(files: readonly SourceFile[], architecture: stri
     for (let depth = 1; depth <= Math.min(2, parts.length); depth += 1)
       folders.add(parts.slice(0, depth).join('/'));
   }
-  return [...folders]
-    .filter((folder) => !architecture.includes(`${folder}/`))
-    .map((folder) => `ARCHITECTURE.md does not name ${folder}/`);
+  const rows = [...architecture.matchAll(/^\| `([\w/-]+)\/`/gm)].map((match) => match[1]!);
+  return [
+    ...[...folders]
+      .filter((folder) => !architecture.includes(`${folder}/`))
+      .map((folder) => `ARCHITECTURE.md does not name ${folder}/`),
+    ...rows
+      .filter((row) => !folders.has(row))
+      .map((row) => `ARCHITECTURE.md describes ${row}/, which has no code`),
+  ];
 }
 
 export interface Tree {
