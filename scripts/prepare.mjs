@@ -1,6 +1,6 @@
 // What start and test share: the Node check, the installation and the build. Needs nothing but Node and npm.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -74,6 +74,8 @@ export function installMissing() {
 export function build() {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   stage('building', () => attempt(process.execPath, [tsc, '-p', 'tsconfig.json']));
+  // npx runs it by its first line.
+  chmodSync(join(root, 'dist', 'server', 'cli', 'millrace.js'), 0o755);
 }
 
 export function prepare() {

@@ -7,6 +7,7 @@ import { type Config, flagName, settingNames } from './config/declaration.ts';
 import { environment } from './config/environment.ts';
 import { findPullable } from './pull/catalogue.ts';
 
+const signals = ['SIGINT', 'SIGTERM'] as const;
 const program = fileURLToPath(new URL('./cli/millrace.js', import.meta.url));
 
 /** The settings that fetching and importing look at, as flags. */
@@ -27,13 +28,17 @@ export async function ensureImported(name: string, config: Config): Promise<void
     stdio: ['ignore', 'ignore', 'inherit'],
     env: environment,
   });
-  const stop = (): void => void child.kill();
-  process.once('exit', stop);
+  // Until the server's own handlers are in place, a signal ends this process, and must not leave the import behind.
+  const stop = (): void => {
+    child.kill();
+    process.exit(1);
+  };
+  for (const signal of signals) process.once(signal, stop);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', resolve);
   });
-  process.off('exit', stop);
+  for (const signal of signals) process.off(signal, stop);
   if (code === 0) return;
   const message = `The import of ${name} did not succeed; its reason stands above.`;
   throw new MillraceError('invalid_argument', { message });
