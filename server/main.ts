@@ -68,6 +68,10 @@ async function startModels(
   view: StartView,
   log: (message: string) => void,
 ): Promise<ServedModel[]> {
+  if (config['models.embeddings'] !== '') {
+    const message = 'models.embeddings is set, but this release serves no embedding model. Leave it empty.';
+    throw new MillraceError('invalid_argument', { message });
+  }
   const name = config['models.default'];
   await ensureImported(name, config);
   return [await view.stage(`verifying and loading ${name}`, () => startGenerator(name, config, log))];

@@ -17,16 +17,16 @@ test('without a terminal there are plain lines, no more than one in five seconds
     pass(100);
   }
   assert.deepEqual(text().trimEnd().split('\n'), [
-    'millrace: downloading x, 0.0 MB of 100.0 MB (0 %)',
-    'millrace: downloading x, 50.0 MB of 100.0 MB (50 %)',
-    'millrace: downloading x, 100.0 MB of 100.0 MB (100 %)',
+    'millrace: downloading x, 0.0 of 100.0 MB (0 %)',
+    'millrace: downloading x, 50.0 of 100.0 MB (50 %)',
+    'millrace: downloading x, 100.0 of 100.0 MB (100 %)',
   ]);
 });
 
 test('on a terminal a bar is redrawn in place', () => {
   const { terminal, text } = watched({ isTTY: true });
   terminal.amount('importing', { done: 5, total: 10, unit: 'tensors' });
-  assert.ok(text().includes('████████████░░░░░░░░░░░░ importing, 5 tensors of 10 tensors (50 %)'));
+  assert.ok(text().includes('████████████░░░░░░░░░░░░ importing, 5 of 10 tensors (50 %)'));
   assert.ok(!text().includes('\n'));
 });
 

@@ -34,10 +34,11 @@ function count(value: number, unit: string): string {
   return unit === 'bytes' ? `${(value / 1e6).toFixed(1)} MB` : `${value} ${unit}`;
 }
 
-/** "12.0 MB of 98.4 MB (12 %)". */
+/** "12.0 of 98.4 MB (12 %)". */
 function amountText({ done, total, unit }: Amount): string {
   if (total === null || total <= 0) return count(done, unit);
-  return `${count(done, unit)} of ${count(total, unit)} (${Math.floor((100 * done) / total)} %)`;
+  const start = unit === 'bytes' ? (done / 1e6).toFixed(1) : done;
+  return `${start} of ${count(total, unit)} (${Math.floor((100 * done) / total)} %)`;
 }
 
 function bar({ done, total }: Amount): string {
