@@ -52,7 +52,7 @@ export const settings = {
   'models.embeddings': text({
     default: '',
     optional: true,
-    description: 'Model served at /v1/embeddings, e.g. all-minilm-l6-v2; empty for none.',
+    description: 'Model served at /v1/embeddings; this release serves none, leave it empty.',
   }),
   'models.quantization': choice({
     default: 'int8',
