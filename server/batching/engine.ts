@@ -53,7 +53,8 @@ export interface StepEngine {
   step(plan: StepPlan): Promise<Float32Array>;
   /** Copies the first `length` rows of slot `from` over slot `to`. */
   copySlot(from: number, to: number, length: number): void;
-  readBlock(slot: number, start: number, count: number): CacheBlock;
+  /** Into `reuse`, the data of a block of equal size that is no longer needed, where there is one. */
+  readBlock(slot: number, start: number, count: number, reuse?: Float32Array): CacheBlock;
   writeBlock(slot: number, start: number, block: CacheBlock): void;
   close(): Promise<void>;
 }

@@ -37,6 +37,9 @@ export interface Decision {
   readonly prefill: { readonly sequence: Sequence; readonly numTokens: number } | null;
 }
 
+/** What each further waiting prompt adds to the stretch. */
+const stretchPerWaiting = 0.5;
+
 export function schedule(input: SchedulerInput, limits: SchedulerLimits, model: StepTimeModel): Decision {
   const decoding = input.running.filter((sequence) => sequence.isDecoding);
   const used = input.running.reduce((sum, sequence) => sum + sequence.tokens.length + 1, 0);
@@ -70,8 +73,8 @@ function chunkTokens(
   if (decoding.length === 0) return Math.min(pending, most);
   const decodeShape = shapeOf(decoding, 0, 0);
   const decodeMs = model.predictMs(decodeShape);
-  // The more prompts wait for each running sequence, the more the step may be stretched.
-  const stretch = limits.maxStretch + backlog / decoding.length;
+  // The more prompts wait, the more the step may be stretched, up to the running sequences' target.
+  const stretch = limits.maxStretch + backlog * stretchPerWaiting;
   const targetMs = Math.min(...decoding.map(({ spec }) => spec.tpotTargetMs));
   const budgetMs = Math.max(decodeMs * limits.maxStretch, Math.min(targetMs, decodeMs * stretch));
   const allowed = model.chunkWithin(budgetMs, decodeShape, candidate.numComputed);

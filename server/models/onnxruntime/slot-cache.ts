@@ -58,9 +58,9 @@ export class SlotCache {
     }
   }
 
-  readBlock(slot: number, start: number, count: number): CacheBlock {
+  readBlock(slot: number, start: number, count: number, reuse?: Float32Array): CacheBlock {
     const rows = count * this.headSize;
-    const data = new Float32Array(this.buffers.length * this.numHeads * rows);
+    const data = reuse ?? new Float32Array(this.buffers.length * this.numHeads * rows);
     let at = 0;
     for (const buffer of this.buffers) {
       for (let head = 0; head < this.numHeads; head++, at += rows) {

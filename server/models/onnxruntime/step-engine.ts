@@ -95,8 +95,8 @@ class OrtStepEngine implements StepEngine {
     this.cache.copySlot(from, to, length);
   }
 
-  readBlock(slot: number, start: number, count: number): CacheBlock {
-    return this.cache.readBlock(slot, start, count);
+  readBlock(slot: number, start: number, count: number, reuse?: Float32Array): CacheBlock {
+    return this.cache.readBlock(slot, start, count, reuse);
   }
 
   writeBlock(slot: number, start: number, block: CacheBlock): void {
