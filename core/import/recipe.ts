@@ -27,16 +27,18 @@ const block8: LinearFormat = { kind: 'block', bits: 8 };
 const block4: LinearFormat = { kind: 'block', bits: 4 };
 
 /**
- * A slower option is taken when the faster one's error is over this and the slower one's is less than half. The
- * errors are relative to the residual stream, where those of a few first and last layers stand out; see
- * docs/adr/0005-quantization.md.
+ * A slower option is taken where the faster one's error is large against the residual stream, as in a few first and
+ * last layers, or where the slower one is better by far: there, single tokens have outliers that no scale fits.
+ * Measured in docs/adr/0005-quantization.md.
  */
 const maxError = 3e-5;
+const farBetter = 10;
 
 function chooseFastestWithin(errors: readonly number[]): number {
   let best = 0;
   for (let index = 1; index < errors.length; index++) {
-    if (errors[best]! > maxError && errors[index]! < errors[best]! / 2) best = index;
+    const gain = errors[best]! / errors[index]!;
+    if (gain > farBetter || (gain > 2 && errors[best]! > maxError)) best = index;
   }
   return best;
 }
@@ -59,7 +61,7 @@ export function recipeFor(quantization: Quantization): Recipe {
         rotate: 'residual',
         calibrated: true,
         options: (linear) => {
-          return linear === 'o' || linear === 'down' ? [byRow, block8] : [normed];
+          return linear === 'qkv' ? [block8] : linear === 'o' || linear === 'down' ? [byRow, block8] : [normed];
         },
         choosable: ['o', 'down'],
         choose: chooseFastestWithin,
