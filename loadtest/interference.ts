@@ -1,4 +1,7 @@
-/** What running streams feel when a long prompt arrives: inter-token times before, and while it is computed. */
+/**
+ * What running streams feel when a long prompt arrives: inter-token times while it is computed, against those of the
+ * two seconds before and the two after it. (Both, since the streams' own contexts grow, and their steps with them.)
+ */
 import { complete, type Target } from './client.ts';
 import type { MakePrompt } from './prompts.ts';
 import { createRandom } from './random.ts';
@@ -10,6 +13,8 @@ export interface Interference {
   readonly longPromptTtftMs: number;
   readonly p99Ratio: number;
 }
+
+const windowMs = 2000;
 
 export async function measureInterference(
   target: Target,
@@ -24,19 +29,20 @@ export async function measureInterference(
     const streams = Array.from({ length: options.streams }, () =>
       complete(target, { prompt: makePrompt(32, random), maxTokens: 1500, signal: ended.signal }),
     );
-    await pause(3000);
+    // The first second holds the streams' own prompts.
+    await pause(1000 + windowMs);
     const fromMs = performance.now();
     const long = await complete(target, { prompt: makePrompt(options.promptTokens, random), maxTokens: 1 });
     if (!long.ok) throw new Error(`The long prompt failed: ${long.error}`);
     const toMs = long.tokenMs[0] ?? long.endMs;
     ttftMs += (toMs - long.startMs) / options.repeats;
+    await pause(windowMs);
     ended.abort();
     for (const { tokenMs } of await Promise.all(streams)) {
       tokenMs.slice(1).forEach((at, index) => {
         const gap = at - tokenMs[index]!;
-        // The first second holds the streams' own prompts.
         if (at >= fromMs && at <= toMs) gaps.disturbed.push(gap);
-        else if (at < fromMs && at > fromMs - 2000) gaps.undisturbed.push(gap);
+        else if (at > fromMs - windowMs && at < toMs + windowMs) gaps.undisturbed.push(gap);
       });
     }
     await pause(500);

@@ -6,9 +6,9 @@ import type { Config } from './config/declaration.ts';
 import { environment } from './config/environment.ts';
 import { startEngine } from './models/engine-process.ts';
 
-/** A lone prompt may stretch running sequences' steps by this: half as much again. */
-const maxStretch = 1.5;
-const minChunkTokens = 8;
+/** A lone prompt may stretch running sequences' steps by this much; measured, see docs/experiments.md. */
+const maxStretch = 1.4;
+const minChunkTokens = 4;
 const maxLogitRows = 64;
 const prefixBlockTokens = 16;
 /** Ten seconds of waiting weigh as much as one level of priority. */

@@ -83,8 +83,9 @@ function chunkTokens(
 
 export function shapeOf(decoding: readonly Sequence[], chunkTokens: number, chunkStart: number): StepShape {
   const decodeContext = decoding.reduce((sum, sequence) => sum + sequence.tokens.length, 0);
-  const contextTokens = decodeContext + chunkTokens * (chunkStart + chunkTokens / 2);
-  return { decodeRows: decoding.length, chunkTokens, contextTokens };
+  const cacheRows = decodeContext + (chunkTokens > 0 ? chunkStart + chunkTokens : 0);
+  const chunkContext = chunkTokens * (chunkStart + chunkTokens / 2);
+  return { decodeRows: decoding.length, chunkTokens, cacheRows, chunkContext };
 }
 
 /** Priority with ageing first; among equals the tenant that got least; then the earliest deadline. */

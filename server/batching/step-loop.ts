@@ -26,6 +26,8 @@ export interface StepLoopOptions {
   readonly clock: Clock;
   readonly limits: StepLoopLimits;
   readonly emit: (event: SequenceEvent) => void;
+  /** From measureSteps; without it, step times are learned from nothing. */
+  readonly model?: StepTimeModel;
 }
 
 export class StepLoop {
@@ -35,7 +37,7 @@ export class StepLoop {
   private readonly emit: (event: SequenceEvent) => void;
   private readonly slots: Slots;
   private readonly prefixes: PrefixCache;
-  private readonly model = new StepTimeModel();
+  private readonly model: StepTimeModel;
   private readonly shares = new FairShare();
   private readonly speed = new Speed();
   private readonly sequences = new Map<string, Sequence>();
@@ -48,6 +50,7 @@ export class StepLoop {
     this.clock = options.clock;
     this.limits = options.limits;
     this.emit = options.emit;
+    this.model = options.model ?? new StepTimeModel();
     this.slots = new Slots(options.engine);
     const { prefixBlockTokens: blockTokens, prefixCacheBytes: maxBytes } = options.limits;
     this.prefixes = new PrefixCache({ blockTokens, maxBytes });

@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.ts';
 import type { StepEngine } from '../batching/engine.ts';
+import { measureSteps } from '../batching/measure-steps.ts';
 import type { SequenceEvent } from '../batching/request.ts';
 import { StepLoop } from '../batching/step-loop.ts';
 import { createFakeEngine } from './fake-engine.ts';
@@ -42,7 +43,8 @@ class EngineHost {
           : await createStepEngine({ folder, numSlots, maxContext, threads, maxLogitRows });
       const limits = { ...options.limits, maxLogitRows: this.engine.maxLogitRows };
       const emit = (event: SequenceEvent): void => void this.events.push(event);
-      this.loop = new StepLoop({ engine: this.engine, clock: systemClock, limits, emit });
+      const model = await measureSteps(this.engine, systemClock);
+      this.loop = new StepLoop({ engine: this.engine, clock: systemClock, limits, emit, model });
     } catch (error) {
       this.send({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
       return;
