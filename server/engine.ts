@@ -1,9 +1,10 @@
-/** An inference engine over one version folder, as the configuration says. */
+/** Engines over version folders, as the configuration says. */
 import { availableParallelism } from 'node:os';
 import { systemClock } from '../core/clock.ts';
-import type { InferenceEngine } from './batching/engine.ts';
+import type { EmbeddingEngine, InferenceEngine } from './batching/engine.ts';
 import type { Config } from './config/declaration.ts';
 import { environment } from './config/environment.ts';
+import { startEncoder } from './models/encoder-process.ts';
 import { startEngine } from './models/engine-process.ts';
 
 /** A lone prompt may stretch running sequences' steps by this much; measured, see docs/experiments.md. */
@@ -15,6 +16,10 @@ const prefixBlockTokens = 16;
 const ageingMs = 10_000;
 /** Creating a session takes about a second; a cold disk and a busy machine take longer. */
 const startTimeoutMs = 120_000;
+/** Of an encoder's batches: what the dynamic batcher keeps, see server/batching/batch-size.ts. */
+const batchLimits = { minSize: 4, maxSize: 32, targetMs: 50 };
+/** Inputs that may wait for an encoder, per request that may wait in all. */
+const inputsPerRequest = 16;
 
 export interface EngineSource {
   /** A verified version folder. */
@@ -53,5 +58,23 @@ export function startConfiguredEngine(
         prefixCacheBytes: config['engine.prefixCacheBytes'],
       },
     },
+  });
+}
+
+/** Starts the host and waits until it serves. Throws engine_unavailable. The caller closes it. */
+export function startConfiguredEncoder(
+  source: EngineSource,
+  config: Config,
+  log: (message: string) => void,
+): Promise<EmbeddingEngine> {
+  return startEncoder({
+    version: source.version,
+    folder: source.folder,
+    threads: config['engine.threads'] || availableParallelism(),
+    limits: { ...batchLimits, maxWaiting: config['queue.maxWaiting'] * inputsPerRequest },
+    clock: systemClock,
+    startTimeoutMs,
+    log,
+    environment,
   });
 }

@@ -9,7 +9,7 @@ import { type AppOptions, createAdminApp, createApp } from './http/app.ts';
 import type { HttpLimits } from './http/limits.ts';
 import { createLogger } from './observability/log.ts';
 import { Metrics } from './observability/metrics.ts';
-import { createCatalogue, startGenerator } from './served-models.ts';
+import { createCatalogue, startEmbedder, startGenerator } from './served-models.ts';
 
 const idleSweepMs = 50;
 
@@ -68,13 +68,20 @@ async function startModels(
   view: StartView,
   log: (message: string) => void,
 ): Promise<ServedModel[]> {
-  if (config['models.embeddings'] !== '') {
-    const message = 'models.embeddings is set, but this release serves no embedding model. Leave it empty.';
-    throw new MillraceError('invalid_argument', { message });
+  const models: ServedModel[] = [];
+  const start = async (name: string, begin: (name: string) => Promise<ServedModel>): Promise<void> => {
+    await ensureImported(name, config);
+    models.push(await view.stage(`verifying and loading ${name}`, () => begin(name)));
+  };
+  try {
+    await start(config['models.default'], (name) => startGenerator(name, config, log));
+    const embeddings = config['models.embeddings'];
+    if (embeddings !== '') await start(embeddings, (name) => startEmbedder(name, config, log));
+    return models;
+  } catch (error) {
+    await Promise.all(models.map((model) => model.engine.close()));
+    throw error;
   }
-  const name = config['models.default'];
-  await ensureImported(name, config);
-  return [await view.stage(`verifying and loading ${name}`, () => startGenerator(name, config, log))];
 }
 
 /** Throws whatever keeps the server from serving; nothing is left running then. */

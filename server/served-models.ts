@@ -7,9 +7,14 @@ import { openVersion, type Version } from '../core/registry/open-version.ts';
 import { loadChatTemplate } from '../core/tokenizer/chat-template.ts';
 import { loadTokenizer } from '../core/tokenizer/load.ts';
 import type { TokenizerFiles } from '../core/tokenizer/tokenizer.ts';
-import type { ModelCatalogue, ServedGenerator, ServedModel } from './completion/served-model.ts';
+import type {
+  ModelCatalogue,
+  ServedEncoder,
+  ServedGenerator,
+  ServedModel,
+} from './completion/served-model.ts';
 import type { Config } from './config/declaration.ts';
-import { startConfiguredEngine } from './engine.ts';
+import { startConfiguredEncoder, startConfiguredEngine } from './engine.ts';
 
 type Log = (message: string) => void;
 
@@ -20,30 +25,52 @@ async function readJson<T>(version: Version, file: string): Promise<T> {
 /** "sha256:" and the first twelve digits: enough to tell versions apart, short enough for a header. */
 const shortVersion = (version: string): string => version.slice(0, 'sha256:'.length + 12);
 
-/** Throws version_invalid for an encoder; otherwise what opening and starting throw. The caller closes the engine. */
-export async function startGenerator(name: string, config: Config, log: Log): Promise<ServedGenerator> {
+interface Opened {
+  readonly version: Version;
+  readonly description: ModelDescription;
+  readonly files: TokenizerFiles;
+  readonly served: Pick<ServedModel, 'id' | 'createdAt' | 'version' | 'tokenizer'>;
+}
+
+/** Throws version_invalid when the version is of the other kind. */
+async function open(name: string, kind: 'decoder' | 'encoder', config: Config): Promise<Opened> {
   const version = await openVersion(config['models.dir'], name);
   const description = await readJson<ModelDescription>(version, 'model.json');
-  if (description.config.kind !== 'decoder')
-    throw new MillraceError('version_invalid', {
-      path: version.folder,
-      reason: 'it is an encoder, which generates no text',
-    });
+  if (description.config.kind !== kind) {
+    const reason = `it is ${kind === 'decoder' ? 'an encoder, which generates no text' : 'a decoder, which makes no embeddings'}`;
+    throw new MillraceError('version_invalid', { path: version.folder, reason });
+  }
   const files: TokenizerFiles = {
     tokenizerJson: await readJson(version, 'tokenizer.json'),
     tokenizerConfig: await readJson(version, 'tokenizer_config.json'),
   };
-  const id = shortVersion(version.manifest.version);
-  return {
-    kind: 'generator',
+  const served = {
     id: name,
     createdAt: Math.floor(Date.parse(version.manifest.createdAt) / 1000),
-    version: id,
+    version: shortVersion(version.manifest.version),
     tokenizer: loadTokenizer(files),
-    template: loadChatTemplate(files),
-    eosTokenIds: description.config.eosTokenIds,
-    engine: await startConfiguredEngine({ folder: version.folder, version: id }, config, log),
   };
+  return { version, description, files, served };
+}
+
+/** Throws what opening and starting throw. The caller closes the engine. */
+export async function startGenerator(name: string, config: Config, log: Log): Promise<ServedGenerator> {
+  const { version, description, files, served } = await open(name, 'decoder', config);
+  const source = { folder: version.folder, version: served.version };
+  return {
+    ...served,
+    kind: 'generator',
+    template: loadChatTemplate(files),
+    eosTokenIds: description.config.kind === 'decoder' ? description.config.eosTokenIds : [],
+    engine: await startConfiguredEngine(source, config, log),
+  };
+}
+
+/** Throws what opening and starting throw. The caller closes the engine. */
+export async function startEmbedder(name: string, config: Config, log: Log): Promise<ServedEncoder> {
+  const { version, served } = await open(name, 'encoder', config);
+  const source = { folder: version.folder, version: served.version };
+  return { ...served, kind: 'encoder', engine: await startConfiguredEncoder(source, config, log) };
 }
 
 export function createCatalogue(models: readonly ServedModel[]): ModelCatalogue {

@@ -17,9 +17,14 @@ export const supportedArchitectures = [...decoderFamilies, 'bert'] as const;
 /** Refuses sizes that no supported model has, so that nothing absurd is ever allocated. */
 const maxSize = 1 << 20;
 
-export function parseConfig(json: Json, generation: Json, refuse: Refuse): ModelConfig {
+/** `pooling` is sentence-transformers' 1_Pooling/config.json, of which an encoder takes how tokens become one vector. */
+export function parseConfig(
+  json: Json,
+  { generation, pooling }: { generation: Json; pooling: Json },
+  refuse: Refuse,
+): ModelConfig {
   const architecture = String(json.model_type ?? 'unknown');
-  if (architecture === 'bert') return encoderConfig(json, refuse);
+  if (architecture === 'bert') return encoderConfig(json, pooling, refuse);
   if ((decoderFamilies as readonly string[]).includes(architecture)) {
     return decoderConfig(json, generation, architecture as DecoderFamily, refuse);
   }
@@ -104,7 +109,7 @@ function ropeScaling(rope: Json, refuse: Refuse): RopeScaling | null {
   };
 }
 
-function encoderConfig(json: Json, refuse: Refuse): EncoderConfig {
+function encoderConfig(json: Json, pooling: Json, refuse: Refuse): EncoderConfig {
   if ((json.hidden_act ?? 'gelu') !== 'gelu') refuse('"hidden_act" other than gelu is not supported.');
   return {
     kind: 'encoder',
@@ -117,7 +122,14 @@ function encoderConfig(json: Json, refuse: Refuse): EncoderConfig {
     maxContext: sizeField(json, 'max_position_embeddings', refuse),
     typeVocabSize: sizeField(json, 'type_vocab_size', refuse, 2),
     layerNormEps: numberField(json, 'layer_norm_eps', refuse, 1e-12),
-    pooling: 'mean',
+    pooling: poolingOf(pooling, refuse),
     normalize: true,
   };
+}
+
+function poolingOf(pooling: Json, refuse: Refuse): EncoderConfig['pooling'] {
+  const modes = Object.keys(pooling).filter((name) => /^pooling_mode_/.test(name) && pooling[name] === true);
+  if (modes.length === 0 || modes.join() === 'pooling_mode_mean_tokens') return 'mean';
+  if (modes.join() === 'pooling_mode_cls_token') return 'cls';
+  return refuse(`the pooling ${modes.join(' and ')} is not supported; supported are mean and cls.`);
 }

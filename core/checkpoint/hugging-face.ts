@@ -11,7 +11,11 @@ import { parseConfig } from './hugging-face-config.ts';
 
 const maxJsonBytes = 100_000_000;
 const maxShards = 1000;
-const decoders = { F32: decodeFloat, F16: decodeHalf, BF16: decodeBfloat } as const;
+const decoders = new Map([
+  ['F32', decodeFloat],
+  ['F16', decodeHalf],
+  ['BF16', decodeBfloat],
+]);
 
 type Json = Record<string, unknown>;
 interface StoredTensor extends SafetensorsEntry {
@@ -24,7 +28,8 @@ export async function openHuggingFace(path: string): Promise<Checkpoint> {
   };
   const generation = (await readJson(path, 'generation_config.json')) ?? {};
   const configJson = (await readJson(path, 'config.json')) ?? refuse('config.json is missing.');
-  const config = parseConfig(configJson, generation, refuse);
+  const pooling = await readPooling(path);
+  const config = parseConfig(configJson, { generation, pooling }, refuse);
   const tokenizer = {
     tokenizerJson: (await readJson(path, 'tokenizer.json')) ?? refuse('tokenizer.json is missing.'),
     tokenizerConfig: await readTokenizerConfig(path),
@@ -40,9 +45,13 @@ export async function openHuggingFace(path: string): Promise<Checkpoint> {
     tensors,
     async read(name) {
       const tensor = stored.get(name) ?? refuse(`tensor "${name}" is missing.`);
-      return decoders[tensor.dtype as keyof typeof decoders](
-        await tensor.source.read(tensor.offset, tensor.bytes),
-      );
+      const decode = decoders.get(tensor.dtype);
+      // Buffers of indices lie among the weights of some checkpoints; nobody reads them.
+      if (decode === undefined) {
+        const supported = [...decoders.keys()].join(', ');
+        return refuse(`tensor "${name}" has type ${tensor.dtype}; supported are ${supported}.`);
+      }
+      return decode(await tensor.source.read(tensor.offset, tensor.bytes));
     },
     async close() {
       for (const source of sources) await source.close();
@@ -74,6 +83,13 @@ async function readJson(folder: string, name: string): Promise<Json | null> {
   } finally {
     await source.close();
   }
+}
+
+/** Of sentence-transformers' folders, the one that says how an encoder's tokens become one vector. */
+async function readPooling(path: string): Promise<Json> {
+  const folder = join(path, '1_Pooling');
+  const stat = await lstat(folder).catch(() => null);
+  return (stat?.isDirectory() ? await readJson(folder, 'config.json') : null) ?? {};
 }
 
 async function readTokenizerConfig(folder: string): Promise<Json> {

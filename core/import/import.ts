@@ -4,14 +4,15 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DecoderConfig, ModelConfig } from '../arch/config.ts';
+import type { DecoderConfig, EncoderConfig, ModelConfig } from '../arch/config.ts';
 import type { DecoderWeights } from '../arch/decoder.ts';
+import { emitEncoderGraph } from '../arch/encoder-graph.ts';
 import { emitScoringGraph } from '../arch/scoring-graph.ts';
 import { emitServingGraph } from '../arch/serving-graph.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { MillraceError } from '../errors.ts';
 import { ExternalDataWriter } from '../onnx/external-data.ts';
 import { type Calibration, type LinearChoice, writeDecoderWeights } from './decoder-weights.ts';
+import { writeEncoderWeights } from './encoder-weights.ts';
 import { type Quantization, recipeFor } from './recipe.ts';
 
 export const dataFile = 'weights.bin';
@@ -42,20 +43,38 @@ export interface ImportOptions {
   readonly onProgress?: (progress: ImportProgress) => void;
 }
 
-/** Writes all files of a decoder version but its manifest. */
-export async function importDecoder(options: ImportOptions): Promise<ModelDescription> {
-  const { checkpoint, folder, quantization } = options;
-  if (checkpoint.config.kind !== 'decoder') {
-    throw new MillraceError('invalid_argument', { message: 'An encoder has no serving graph.' });
-  }
-  const { weights, choices } = await writeWeights(options, checkpoint.config);
-  const description: ModelDescription = { config: checkpoint.config, quantization, weights, choices };
-  await writeGraphs(folder, checkpoint.config, weights);
+/** Writes all files of a version but its manifest. Throws checkpoint_invalid when a tensor is missing. */
+export async function importCheckpoint(options: ImportOptions): Promise<ModelDescription> {
+  const { checkpoint, folder } = options;
+  const { config } = checkpoint;
+  const description =
+    config.kind === 'decoder' ? await importDecoder(options, config) : await importEncoder(options, config);
   await writeFile(join(folder, 'model.json'), JSON.stringify(description));
   await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(checkpoint.tokenizer.tokenizerJson));
   const tokenizerConfig = JSON.stringify(checkpoint.tokenizer.tokenizerConfig);
   await writeFile(join(folder, 'tokenizer_config.json'), tokenizerConfig);
   return description;
+}
+
+async function importDecoder(options: ImportOptions, config: DecoderConfig): Promise<ModelDescription> {
+  const { folder, quantization } = options;
+  const { weights, choices } = await writeWeights(options, config);
+  await writeGraphs(folder, config, weights);
+  return { config, quantization, weights, choices };
+}
+
+async function importEncoder(options: ImportOptions, config: EncoderConfig): Promise<ModelDescription> {
+  const { checkpoint, folder, quantization } = options;
+  const data = await ExternalDataWriter.create(join(folder, dataFile));
+  const onLayer = (done: number): void =>
+    options.onProgress?.({ stage: 'weights', done, total: config.numLayers });
+  try {
+    const weights = await writeEncoderWeights({ checkpoint, config, quantization, data, onLayer });
+    await writeFile(join(folder, 'encoder.onnx'), emitEncoderGraph(config, weights, dataFile));
+  } finally {
+    await data.finish();
+  }
+  return { config, quantization };
 }
 
 async function writeWeights(options: ImportOptions, config: DecoderConfig) {

@@ -34,6 +34,7 @@ export const opDomains = {
   GroupQueryAttention: 'com.microsoft',
   MatMulIntegerToFloat: 'com.microsoft',
   MatMulNBits: 'com.microsoft',
+  MultiHeadAttention: 'com.microsoft',
   QuickGelu: 'com.microsoft',
   SkipSimplifiedLayerNormalization: 'com.microsoft',
 } as const satisfies Record<string, '' | 'com.microsoft'>;

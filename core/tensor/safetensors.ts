@@ -13,7 +13,18 @@ export interface SafetensorsEntry {
 }
 
 export const maxHeaderBytes = 100_000_000;
-const dtypeBytes: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2 };
+const dtypeBytes: Readonly<Record<string, number>> = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+};
 
 /** Where each tensor lies. `refuse` throws with the file's name. */
 export function parseHeader(
@@ -45,8 +56,7 @@ function parseEntry(
     refuse(`the header entry of tensor "${name}" is malformed.`);
   }
   const width = dtypeBytes[dtype];
-  if (width === undefined)
-    refuse(`tensor "${name}" has type ${dtype}; supported are ${Object.keys(dtypeBytes).join(', ')}.`);
+  if (width === undefined) refuse(`tensor "${name}" has the unknown type ${dtype}.`);
   const bytes = shape.reduce((product, size) => product * size, width);
   const [start, end] = offsets as [number, number];
   if (end - start !== bytes) {

@@ -8,7 +8,8 @@ export interface ServerCommand {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
+  /** All variables that the process gets. */
+  readonly env: Readonly<Record<string, string>>;
   readonly port: number;
   readonly model: string;
   /** Answers 200 once the server serves. */
@@ -33,7 +34,7 @@ const maxErrorText = 4000;
 export async function startServer(command: ServerCommand): Promise<RunningServer> {
   const { name, program, args, port } = command;
   const child = spawn(program, args, {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...command.env },
+    env: command.env,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let errors = '';

@@ -101,7 +101,7 @@ export interface InferenceEngine {
   close(): Promise<void>;
 }
 
-/** One-shot models. Vectors come back in the order of the inputs. */
+/** One-shot models. Vectors come back in the order of the inputs. `embed` throws what the batcher and the host throw. */
 export interface EmbeddingEngine {
   readonly version: string;
   readonly dimensions: number;

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import type { Checkpoint } from '../../core/checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../../core/checkpoint/open.ts';
 import { calibrationText } from '../../core/import/calibration-text.ts';
-import { type ImportProgress, importDecoder } from '../../core/import/import.ts';
+import { type ImportProgress, importCheckpoint } from '../../core/import/import.ts';
 import type { Quantization } from '../../core/import/recipe.ts';
 import type { Lineage, Manifest } from '../../core/registry/manifest.ts';
 import { publishVersion } from '../../core/registry/publish.ts';
@@ -32,7 +32,7 @@ async function write(checkpoint: Checkpoint, folder: string, options: ImportMode
       .slice(0, maxCalibrationTokens);
     const run = createRunGraph({ threads: options.threads || availableParallelism() });
     const { quantization, onProgress } = options;
-    await importDecoder({
+    await importCheckpoint({
       checkpoint,
       folder,
       quantization,

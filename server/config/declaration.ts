@@ -52,7 +52,8 @@ export const settings = {
   'models.embeddings': text({
     default: '',
     optional: true,
-    description: 'Model served at /v1/embeddings; this release serves none, leave it empty.',
+    description:
+      'Encoder served at /v1/embeddings, such as all-minilm-l6-v2: a folder of models.dir, fetched and imported like the default model. Empty serves none.',
   }),
   'models.quantization': choice({
     default: 'int8',

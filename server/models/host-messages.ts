@@ -1,4 +1,4 @@
-/** What gateway and engine host say to each other. Structured clones over the child's IPC channel. */
+/** What the gateway and its hosts say to each other. Structured clones over the child's IPC channel. */
 import type { EngineStats } from '../batching/engine.ts';
 import type { SequenceEvent, SequenceSpec } from '../batching/request.ts';
 import type { StepLoopLimits } from '../batching/step-loop.ts';
@@ -24,6 +24,18 @@ export type FromHost =
   | { readonly kind: 'ready'; readonly maxContext: number; readonly vocabSize: number }
   /** All events of one step, in order. */
   | { readonly kind: 'events'; readonly events: readonly SequenceEvent[]; readonly stats: HostStats }
+  | { readonly kind: 'failed'; readonly message: string };
+
+export type ToEncoderHost =
+  | { readonly kind: 'load'; readonly options: { readonly folder: string; readonly threads: number } }
+  | { readonly kind: 'encode'; readonly id: number; readonly inputs: readonly (readonly number[])[] }
+  | { readonly kind: 'close' };
+
+export type FromEncoderHost =
+  | { readonly kind: 'ready'; readonly dimensions: number; readonly maxContext: number }
+  /** Vectors in the order of the inputs, or why there are none. */
+  | { readonly kind: 'vectors'; readonly id: number; readonly vectors: readonly Float32Array[] }
+  | { readonly kind: 'refused'; readonly id: number; readonly message: string }
   | { readonly kind: 'failed'; readonly message: string };
 
 /** File descriptor of the pipe on which the host's pulse thread writes a byte each `pulseMs`. */

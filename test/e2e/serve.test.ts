@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -56,25 +56,18 @@ const post = (url: string, body: object) =>
     signal: AbortSignal.timeout(30_000),
   });
 
-before(() => {
-  const args = [
-    'import',
-    fixturePath('decoders/llama3'),
-    '--name',
-    'tiny',
-    '--models-dir',
-    folder,
-    '--quantization',
-    'fp32',
-  ];
-  const { status, stderr } = spawnSync(process.execPath, [program, ...args], {
+function importTiny(checkpoint: string, name: string): void {
+  const options = ['--name', name, '--models-dir', folder, '--quantization', 'fp32'];
+  const { status, stderr } = spawnSync(process.execPath, [program, 'import', checkpoint, ...options], {
     cwd: folder,
     env,
     encoding: 'utf8',
     timeout: 60_000,
   });
   assert.equal(status, 0, stderr);
-});
+}
+
+before(() => importTiny(fixturePath('decoders/llama3'), 'tiny'));
 after(() => rmSync(folder, { recursive: true }));
 
 test('an imported checkpoint is served, ready, listed under its version, and ends with 0 on SIGTERM', async () => {
@@ -113,6 +106,41 @@ test('a running stream is finished before the server ends', async () => {
   child.kill('SIGTERM');
   const text = await response.text();
   assert.match(text, /data: \[DONE\]\n\n$/);
+  assert.equal(await exit, 0);
+});
+
+test('an encoder is served beside the generator, and each model answers for what it is only', async () => {
+  const checkpoint = fixturePath('encoders/mean');
+  importTiny(checkpoint, 'encoder');
+  const golden = JSON.parse(readFileSync(join(checkpoint, 'golden.json'), 'utf8')) as {
+    text: string;
+    ids: number[];
+    vector: number[];
+  }[];
+  const { child, url, exit } = await serve('--models-embeddings', 'encoder');
+  const texts = golden.map(({ text }) => text);
+  const answer = await post(`${url}/v1/embeddings`, { model: 'encoder', input: texts });
+  const { data, usage } = (await answer.json()) as {
+    data: { embedding: number[] }[];
+    usage: { prompt_tokens: number };
+  };
+  assert.equal(usage.prompt_tokens, golden.flatMap(({ ids }) => ids).length);
+  golden.forEach(({ vector }, index) => {
+    for (const [at, value] of vector.entries()) {
+      assert.ok(Math.abs(data[index]!.embedding[at]! - value) < 1e-5);
+    }
+  });
+  const packed = await post(`${url}/v1/embeddings`, {
+    model: 'encoder',
+    input: golden[0]!.ids,
+    encoding_format: 'base64',
+  });
+  const [first] = ((await packed.json()) as { data: { embedding: string }[] }).data;
+  const bytes = Buffer.from(first!.embedding, 'base64');
+  assert.ok(Math.abs(bytes.readFloatLE(4) - golden[0]!.vector[1]!) < 1e-5);
+  assert.equal((await post(`${url}/v1/embeddings`, { model: 'tiny', input: 'a' })).status, 404);
+  assert.equal((await post(`${url}/v1/completions`, { model: 'encoder', prompt: 'a' })).status, 404);
+  child.kill('SIGTERM');
   assert.equal(await exit, 0);
 });
 

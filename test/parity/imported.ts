@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Checkpoint } from '../../core/checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../../core/checkpoint/open.ts';
-import { importDecoder } from '../../core/import/import.ts';
+import { importCheckpoint } from '../../core/import/import.ts';
 import type { Quantization } from '../../core/import/recipe.ts';
 import { createRunGraph } from '../../server/models/onnxruntime/run-graph.ts';
 import { fixturePath } from '../root.ts';
@@ -36,7 +36,7 @@ export class Scratch {
     const folder = this.folder();
     const tokens = Array.from({ length: 64 }, (_, index) => 3 + ((index * 37) % 90));
     const calibration = { run: createRunGraph({ threads: 1 }), tokens, scratch: this.folder() };
-    await importDecoder({ checkpoint, folder, quantization, calibration });
+    await importCheckpoint({ checkpoint, folder, quantization, calibration });
     await checkpoint.close();
     return folder;
   }
