@@ -1,6 +1,5 @@
 /**
- * One token stream being made. There are no phases to keep in step: `numComputed` rows of `tokens` are in the
- * cache, and work consists in catching up; what a sequence is doing follows from the two.
+ * One token stream being made: `numComputed` rows of `tokens` are in the cache, and work consists in catching up.
  */
 import { createRng, type Rng } from '../../core/rng.ts';
 import type { SequenceSpec, TokenLogprob } from './request.ts';
@@ -14,6 +13,8 @@ export class Sequence {
   numComputed = 0;
   /** Null while waiting. */
   slot: number | null = null;
+  /** Caught up but for the token sampled last: takes part in each step. Slots decides it. */
+  isDecoding = false;
   /** Prompt tokens that came from the prefix cache, first time round. */
   cachedTokens = 0;
   /** When it first got a slot. */
@@ -39,11 +40,6 @@ export class Sequence {
 
   get numGenerated(): number {
     return this.tokens.length - this.numPrompt;
-  }
-
-  /** One token to feed, and it was sampled: takes part in each step. */
-  get isDecoding(): boolean {
-    return this.slot !== null && this.numGenerated > 0 && this.numComputed === this.tokens.length - 1;
   }
 
   get numPending(): number {

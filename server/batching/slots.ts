@@ -46,6 +46,7 @@ export class Slots {
       this.move(sequence, target);
     }
     this.decoding++;
+    sequence.isDecoding = true;
   }
 
   /** Takes the slot away and closes the hole it leaves. */
@@ -54,6 +55,7 @@ export class Slots {
     invariant(slot !== null && this.seats[slot] === sequence, 'the sequence sits in its slot');
     this.seats[slot] = null;
     sequence.slot = null;
+    sequence.isDecoding = false;
     if (slot >= this.decoding) return;
     this.decoding--;
     const last = this.seats[this.decoding];
@@ -64,7 +66,7 @@ export class Slots {
   checkIntegrity(): void {
     this.seats.forEach((sequence, slot) => {
       invariant(sequence === null || sequence.slot === slot, 'seat and sequence agree');
-      invariant(sequence !== null || slot >= this.decoding, 'no hole among decoding slots');
+      invariant((sequence?.isDecoding ?? false) === slot < this.decoding, 'decoding slots have no hole');
     });
   }
 

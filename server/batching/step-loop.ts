@@ -152,7 +152,9 @@ export class StepLoop {
     return schedule(input, this.limits, this.model);
   }
 
+  /** What the prefix cache keeps of it need not be computed again. */
   private preempt(sequence: Sequence): void {
+    this.keepRows(sequence);
     this.slots.release(sequence);
     sequence.numComputed = 0;
     this.waiting.push(sequence);
@@ -221,10 +223,9 @@ export class StepLoop {
     this.shares.charge(sequence.spec.tenant, chunk.tokens.length, 0);
     if (chunk.logits === 'all') collectPromptLogprobs(sequence, chunk, firstRow, row);
     if (sequence.numComputed < sequence.tokens.length) return null;
-    const { cacheScope, maxTokens } = sequence.spec;
-    this.prefixes.store(this.engine, sequence.slot!, cacheScope, sequence.tokens, sequence.numComputed);
+    this.keepRows(sequence);
     this.reportPrompt(sequence);
-    if (maxTokens === 0) return 'length';
+    if (sequence.spec.maxTokens === 0) return 'length';
     const lastRow = chunk.logits === 'all' ? firstRow + chunk.tokens.length - 1 : firstRow;
     this.slots.promote(sequence);
     return this.take(sequence, row(lastRow));
@@ -262,11 +263,12 @@ export class StepLoop {
 
   /** A finished conversation is likely to go on: its rows are kept for the next turn. */
   private leave(sequence: Sequence, reason: FinishReason): void {
-    if (reason === 'stop' || reason === 'length') {
-      const { cacheScope } = sequence.spec;
-      this.prefixes.store(this.engine, sequence.slot!, cacheScope, sequence.tokens, sequence.numComputed);
-    }
+    if (reason === 'stop' || reason === 'length') this.keepRows(sequence);
     this.slots.release(sequence);
+  }
+
+  private keepRows({ slot, spec, tokens, numComputed }: Sequence): void {
+    this.prefixes.store(this.engine, slot!, spec.cacheScope, tokens, numComputed);
   }
 
   private failAll(message: string): void {

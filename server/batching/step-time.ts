@@ -14,8 +14,8 @@ export interface StepShape {
   readonly chunkContext: number;
 }
 
-/** An observation this many times over its prediction is a hiccup of the machine and is clipped to it. */
-const maxSurprise = 4;
+/** An observation further than this many standard deviations from its prediction is a hiccup, and clipped. */
+const maxDeviations = 3;
 /** Standard deviation of a step's time, relative to the time: what a busy machine showed. */
 const noise = 0.1;
 /** What is left of a deviation from the anchor after one step: half of it is gone after 140 steps. */
@@ -42,9 +42,10 @@ export class StepTimeModel {
   observe(shape: StepShape, tookMs: number): void {
     const x = features(shape);
     const predicted = this.predictMs(shape);
-    const error = Math.min(tookMs, predicted * maxSurprise) - predicted;
     const projected = x.map((_, row) => dot(this.covariance.slice(row * size, (row + 1) * size), x));
     const variance = dot(projected, x) + (noise * predicted) ** 2;
+    const most = maxDeviations * Math.sqrt(variance);
+    const error = Math.max(-most, Math.min(most, tookMs - predicted));
     for (let i = 0; i < size; i++) {
       // More work never makes a step shorter.
       this.weights[i] = Math.max(0, this.weights[i]! + (projected[i]! / variance) * error);

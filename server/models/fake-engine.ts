@@ -54,7 +54,10 @@ class FakeEngine implements StepEngine {
     });
     const { chunk } = plan;
     if (chunk !== null) {
-      invariant(chunk.slot >= plan.decode.length, 'the chunk is behind the decode rows');
+      invariant(
+        chunk.slot >= plan.decode.length && chunk.tokens.length > 0,
+        'a chunk is behind the decode rows',
+      );
       this.write(chunk.slot, chunk.start, chunk.tokens);
       const end = chunk.start + chunk.tokens.length;
       const first = chunk.logits === 'all' ? chunk.start + 1 : chunk.logits === 'last' ? end : end + 1;
