@@ -1,0 +1,199 @@
+/** Real host processes with the fake engine: what the gateway sees when one is killed, stopped, or never comes up. */
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { systemClock } from '../../core/clock.ts';
+import { MillraceError } from '../../core/errors.ts';
+import type { SequenceEvent, SequenceSpec } from '../batching/request.ts';
+import { startEngine } from './engine-process.ts';
+import { nextToken } from './fake-engine.ts';
+
+type Engine = Awaited<ReturnType<typeof startEngine>>;
+
+const startTimeoutMs = 10_000;
+/** What is promised for a request whose engine dies, plus nothing. */
+const maxEndMs = 1_000;
+const vocabSize = 64;
+const engines: Engine[] = [];
+after(() => Promise.all(engines.map((engine) => engine.close())));
+
+async function start(options: { startTimeoutMs?: number; folder?: string } = {}): Promise<Engine> {
+  const engine = await startEngine({
+    version: 'test',
+    clock: systemClock,
+    startTimeoutMs: options.startTimeoutMs ?? startTimeoutMs,
+    log: () => {},
+    host: {
+      folder: options.folder ?? 'fake',
+      numSlots: 4,
+      maxContext: 4096,
+      threads: 1,
+      limits: {
+        cacheTokens: 16_384,
+        maxChunkTokens: 64,
+        minChunkTokens: 4,
+        maxLogitRows: 64,
+        maxStretch: 1.4,
+        ageingMs: 5000,
+        maxWaiting: 100,
+        prefixBlockTokens: 16,
+        prefixCacheBytes: 0,
+      },
+    },
+  });
+  engines.push(engine);
+  return engine;
+}
+
+let nextId = 0;
+
+function run(engine: Engine, maxTokens: number) {
+  const id = `sequence-${nextId++}`;
+  const spec: SequenceSpec = {
+    id,
+    promptTokens: [1, 2, 3],
+    maxTokens,
+    sampling: {
+      temperature: 0,
+      topK: 0,
+      topP: 1,
+      minP: 0,
+      repetitionPenalty: 1,
+      frequencyPenalty: 0,
+      presencePenalty: 0,
+      logitBias: [],
+      seed: 1,
+      logprobs: null,
+      promptLogprobs: null,
+    },
+    stopTokenIds: [],
+    priority: 0,
+    tenant: 'a',
+    cacheScope: 'a',
+    ttftTargetMs: 1000,
+    tpotTargetMs: 50,
+  };
+  const events: SequenceEvent[] = [];
+  let first: () => void = () => {};
+  const started = new Promise<void>((resolve) => {
+    first = resolve;
+  });
+  const ended = new Promise<Extract<SequenceEvent, { kind: 'end' }>>((resolve) => {
+    engine.submit(spec, (event) => {
+      events.push(event);
+      if (event.kind === 'token') first();
+      if (event.kind === 'end') resolve(event);
+    });
+  });
+  return { id, events, started, ended };
+}
+
+function expected(numTokens: number): number[] {
+  const tokens = [1, 2, 3];
+  for (let index = 0; index < numTokens; index++) tokens.push(nextToken(tokens, vocabSize));
+  return tokens.slice(3);
+}
+
+async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not within ${limitMs} ms`)), limitMs);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+async function until(condition: () => boolean, limitMs: number): Promise<void> {
+  const endMs = performance.now() + limitMs;
+  while (!condition()) {
+    if (performance.now() > endMs) throw new Error(`not within ${limitMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+const isGone = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+};
+
+async function serves(engine: Engine): Promise<void> {
+  const { events, ended } = run(engine, 20);
+  assert.equal((await within(5_000, ended)).reason, 'length');
+  const tokens = events.flatMap((event) => (event.kind === 'token' ? [event.token] : []));
+  assert.deepEqual(tokens, expected(20));
+}
+
+describe('a host that serves', () => {
+  test('answers, and sequences side by side do not disturb each other', async () => {
+    const engine = await start();
+    await Promise.all(Array.from({ length: 8 }, () => serves(engine)));
+  });
+
+  test('ends a cancelled sequence and gives its slot to the next', async () => {
+    const engine = await start();
+    const long = Array.from({ length: 4 }, () => run(engine, 4000));
+    await Promise.all(long.map(({ started }) => within(5_000, started)));
+    for (const { id } of long) engine.cancel(id);
+    for (const { ended } of long) assert.equal((await within(maxEndMs, ended)).reason, 'cancelled');
+    await serves(engine);
+  });
+});
+
+for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
+  test(`after ${signal} running requests end within a second, and the host is back by itself`, async () => {
+    const engine = await start();
+    const running = Array.from({ length: 6 }, () => run(engine, 4000));
+    await within(5_000, running[0]!.started);
+    const pid = engine.pid()!;
+    const sentMs = performance.now();
+    process.kill(pid, signal);
+    for (const { ended, events } of running) {
+      const end = await within(maxEndMs, ended);
+      assert.equal(end.reason, 'error');
+      assert.match(end.message!, /engine host/);
+      assert.equal(events.filter(({ kind }) => kind === 'end').length, 1);
+    }
+    assert.ok(performance.now() - sentMs < maxEndMs);
+    assert.notEqual(engine.state(), 'ready', 'the state tells the truth meanwhile');
+    const refused = await within(maxEndMs, run(engine, 5).ended);
+    assert.equal(refused.reason, 'error');
+    await until(() => engine.state() === 'ready', 10_000);
+    assert.notEqual(engine.pid(), pid);
+    assert.ok(isGone(pid), 'the old host is gone');
+    assert.equal(engine.stats().restarts, 1);
+    await serves(engine);
+  });
+}
+
+test('a host that is killed again and again comes back each time', async () => {
+  const engine = await start();
+  for (let kills = 1; kills <= 3; kills++) {
+    process.kill(engine.pid()!, 'SIGKILL');
+    await until(() => engine.stats().restarts === kills && engine.state() === 'ready', 15_000);
+  }
+  await serves(engine);
+});
+
+test('a version that cannot be loaded is an error that says why', async () => {
+  await assert.rejects(
+    start({ folder: '/nowhere' }),
+    (error: unknown) => error instanceof MillraceError && error.code === 'engine_unavailable',
+  );
+});
+
+test('a host that does not get ready in time is ended', async () => {
+  await assert.rejects(start({ startTimeoutMs: 1 }), /not ready within 1 ms/);
+});
+
+test('closing ends the host, and its requests', async () => {
+  const engine = await start();
+  const { started, ended } = run(engine, 4000);
+  await within(5_000, started);
+  const pid = engine.pid()!;
+  await engine.close();
+  assert.equal((await within(maxEndMs, ended)).reason, 'error');
+  assert.ok(isGone(pid));
+  assert.equal(engine.state(), 'stopped');
+});
