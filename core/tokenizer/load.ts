@@ -1,6 +1,8 @@
 /** A Tokenizer from its files, on @huggingface/tokenizers. */
 import { Tokenizer as Engine } from '@huggingface/tokenizers';
 import { MillraceError } from '../errors.ts';
+import { byteOfCharacter } from './byte-level.ts';
+import { withEquivalents } from './equivalents.ts';
 import type { Tokenizer, TokenizerFiles } from './tokenizer.ts';
 
 /** Throws tokenizer_unsupported when the files describe something the library does not know. */
@@ -15,6 +17,7 @@ export function loadTokenizer(files: TokenizerFiles): Tokenizer {
 
 class LoadedTokenizer implements Tokenizer {
   readonly vocabSize: number;
+  readonly specialTexts: readonly string[];
   private readonly full: Engine;
   /** Without added tokens: in a user's text they are only text. */
   private readonly plain: Engine;
@@ -23,14 +26,17 @@ class LoadedTokenizer implements Tokenizer {
   private readonly usesByteLevel: boolean;
 
   constructor({ tokenizerJson, tokenizerConfig }: TokenizerFiles) {
-    this.full = new Engine(tokenizerJson, tokenizerConfig);
-    this.plain = new Engine({ ...tokenizerJson, added_tokens: [] }, tokenizerConfig);
+    const fields = withEquivalents(tokenizerJson);
+    this.full = new Engine(fields, tokenizerConfig);
+    this.plain = new Engine({ ...fields, added_tokens: [] }, tokenizerConfig);
     const tokens: string[] = [];
     for (const [token, id] of this.full.get_vocab(true)) tokens[id] = token;
     this.tokens = tokens;
     this.vocabSize = tokens.length;
     const added = [...this.full.get_added_tokens_decoder()];
-    this.specials = new Set(added.filter(([, token]) => token.special).map(([id]) => id));
+    const specials = added.filter(([, token]) => token.special);
+    this.specialTexts = specials.map(([, token]) => token.content).filter((text) => text !== '');
+    this.specials = new Set(specials.map(([id]) => id));
     this.usesByteLevel = JSON.stringify(tokenizerJson.decoder ?? null).includes('"ByteLevel"');
   }
 
@@ -65,17 +71,6 @@ class LoadedTokenizer implements Tokenizer {
       : new TextEncoder().encode(token.replaceAll('▁', ' '));
   }
 }
-
-/** GPT-2's printable stand-ins for bytes, inverted (Radford et al. 2019, encoder.py). */
-const byteOfCharacter: ReadonlyMap<string, number> = (() => {
-  const map = new Map<string, number>();
-  let next = 256;
-  for (let byte = 0; byte < 256; byte++) {
-    const isPrintable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-    map.set(String.fromCodePoint(isPrintable ? byte : next++), byte);
-  }
-  return map;
-})();
 
 function byteLevelBytes(token: string): Uint8Array {
   const bytes: number[] = [];

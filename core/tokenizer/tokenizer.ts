@@ -16,6 +16,8 @@ export interface Tokenizer {
   /** The bytes that this token adds to a text; empty for a special token. */
   tokenBytes(id: number): Uint8Array;
   isSpecial(id: number): boolean;
+  /** The texts of the special tokens. */
+  readonly specialTexts: readonly string[];
 }
 
 export interface ChatMessage {

@@ -1,7 +1,7 @@
 """Writes the distributions that Transformers' logits processors leave for random logits and settings.
 
 Run: python test/parity/sampling.py test/fixtures/sampling.json
-Made with torch 2.15.0 and transformers 5.23.0. The order is that of GenerationMixin: penalties, temperature, top-k,
+Made with torch 2.15.0 and transformers 5.24.0. The order is that of GenerationMixin: penalties, temperature, top-k,
 top-p, min-p.
 """
 

@@ -103,15 +103,18 @@ function encodeChat(body: ChatBody, model: ServedGenerator): number[] {
   return model.tokenizer.encode(text, { addSpecialTokens: false, allowSpecial: true });
 }
 
-/** A text may quote the template's own marks; as control tokens they would let it speak for others. */
-function withoutSpecials(model: ServedGenerator): (message: ChatMessage) => ChatMessage {
-  const { tokenizer } = model;
+/**
+ * A text may quote the template's own marks; as control tokens they would let it speak for others. What is left when
+ * one is taken out may spell another, hence the loop; each turn makes the text shorter.
+ */
+function withoutSpecials({ tokenizer }: ServedGenerator): (message: ChatMessage) => ChatMessage {
   return (message) => {
-    if (!message.content.includes('<')) return message;
-    const ids = tokenizer.encode(message.content, { addSpecialTokens: false, allowSpecial: true });
-    if (!ids.some((id) => tokenizer.isSpecial(id))) return message;
-    const plain = ids.filter((id) => !tokenizer.isSpecial(id));
-    return { ...message, content: tokenizer.decode(plain, { skipSpecialTokens: true }) };
+    let { content } = message;
+    for (;;) {
+      const shorter = tokenizer.specialTexts.reduce((text, special) => text.replaceAll(special, ''), content);
+      if (shorter === content) return content === message.content ? message : { ...message, content };
+      content = shorter;
+    }
   };
 }
 
