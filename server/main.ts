@@ -93,7 +93,7 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
   const close = async (): Promise<void> => {
     readiness.draining = true;
     await Promise.all(apps.map(closeApp));
-    await Promise.all(models.map((model) => model.engine.close()));
+    await Promise.all(models.flatMap((model) => [model.encoder.close(), model.engine.close()]));
   };
   const observe = () =>
     models.flatMap((model) => {

@@ -7,6 +7,7 @@ import { openVersion, type Version } from '../core/registry/open-version.ts';
 import { loadChatTemplate } from '../core/tokenizer/chat-template.ts';
 import { loadTokenizer } from '../core/tokenizer/load.ts';
 import type { TokenizerFiles } from '../core/tokenizer/tokenizer.ts';
+import { createPromptEncoder } from './completion/prompt-encoder.ts';
 import type {
   ModelCatalogue,
   ServedEncoder,
@@ -29,7 +30,7 @@ interface Opened {
   readonly version: Version;
   readonly description: ModelDescription;
   readonly files: TokenizerFiles;
-  readonly served: Pick<ServedModel, 'id' | 'createdAt' | 'version' | 'tokenizer'>;
+  readonly served: Pick<ServedModel, 'id' | 'createdAt' | 'version' | 'tokenizer' | 'encoder'>;
 }
 
 /** Throws version_invalid when the version is of the other kind. */
@@ -44,11 +45,13 @@ async function open(name: string, kind: 'decoder' | 'encoder', config: Config): 
     tokenizerJson: await readJson(version, 'tokenizer.json'),
     tokenizerConfig: await readJson(version, 'tokenizer_config.json'),
   };
+  const tokenizer = loadTokenizer(files);
   const served = {
     id: name,
     createdAt: Math.floor(Date.parse(version.manifest.createdAt) / 1000),
     version: shortVersion(version.manifest.version),
-    tokenizer: loadTokenizer(files),
+    tokenizer,
+    encoder: createPromptEncoder(tokenizer, files),
   };
   return { version, description, files, served };
 }

@@ -17,13 +17,13 @@ export function loadTokenizer(files: TokenizerFiles): Tokenizer {
 
 class LoadedTokenizer implements Tokenizer {
   readonly vocabSize: number;
-  readonly specialTexts: readonly string[];
   private readonly full: Engine;
   /** Without added tokens: in a user's text they are only text. */
   private readonly plain: Engine;
   private readonly tokens: readonly string[];
   private readonly specials: ReadonlySet<number>;
   private readonly usesByteLevel: boolean;
+  private readonly specialPattern: RegExp;
 
   constructor({ tokenizerJson, tokenizerConfig }: TokenizerFiles) {
     const fields = withEquivalents(tokenizerJson);
@@ -35,7 +35,7 @@ class LoadedTokenizer implements Tokenizer {
     this.vocabSize = tokens.length;
     const added = [...this.full.get_added_tokens_decoder()];
     const specials = added.filter(([, token]) => token.special);
-    this.specialTexts = specials.map(([, token]) => token.content).filter((text) => text !== '');
+    this.specialPattern = anyOf(specials.map(([, token]) => token.content));
     this.specials = new Set(specials.map(([id]) => id));
     this.usesByteLevel = JSON.stringify(tokenizerJson.decoder ?? null).includes('"ByteLevel"');
   }
@@ -61,6 +61,10 @@ class LoadedTokenizer implements Tokenizer {
     return this.specials.has(id);
   }
 
+  withoutSpecials(text: string): string {
+    return text.replace(this.specialPattern, ' ');
+  }
+
   private rawBytes(id: number): Uint8Array {
     const token = this.tokens[id] ?? '';
     if (this.specials.has(id)) return new TextEncoder().encode(token);
@@ -70,6 +74,15 @@ class LoadedTokenizer implements Tokenizer {
       ? Uint8Array.of(Number.parseInt(byte[1]!, 16))
       : new TextEncoder().encode(token.replaceAll('▁', ' '));
   }
+}
+
+/** Matches any of the texts, the longest that fits; nothing if there is none. */
+function anyOf(texts: readonly string[]): RegExp {
+  const escaped = texts
+    .filter((text) => text !== '')
+    .sort((a, b) => b.length - a.length)
+    .map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+  return escaped.length === 0 ? /(?!)/ : new RegExp(escaped.join('|'), 'g');
 }
 
 function byteLevelBytes(token: string): Uint8Array {

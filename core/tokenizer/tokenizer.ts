@@ -16,8 +16,8 @@ export interface Tokenizer {
   /** The bytes that this token adds to a text; empty for a special token. */
   tokenBytes(id: number): Uint8Array;
   isSpecial(id: number): boolean;
-  /** The texts of the special tokens. */
-  readonly specialTexts: readonly string[];
+  /** The text with a space in place of whatever reads as a special token. */
+  withoutSpecials(text: string): string;
 }
 
 export interface ChatMessage {

@@ -1,6 +1,7 @@
 /** What the gateway needs to know of a model it serves. The wiring provides it; nothing here knows processes. */
 import type { ChatTemplate, Tokenizer } from '../../core/tokenizer/tokenizer.ts';
 import type { EmbeddingEngine, InferenceEngine } from '../batching/engine.ts';
+import type { PromptEncoder } from './prompt-encoder.ts';
 
 interface Served {
   /** The name that requests use. */
@@ -10,6 +11,8 @@ interface Served {
   /** Id of the model version, stable over restarts. */
   readonly version: string;
   readonly tokenizer: Tokenizer;
+  /** For texts of any length. */
+  readonly encoder: PromptEncoder;
 }
 
 export interface ServedGenerator extends Served {

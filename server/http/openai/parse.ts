@@ -4,6 +4,7 @@ import { MillraceError } from '../../../core/errors.ts';
 import type { ChatMessage, Tokenizer } from '../../../core/tokenizer/tokenizer.ts';
 import type { SamplingParams } from '../../batching/request.ts';
 import type { CompletionRequest } from '../../completion/completion.ts';
+import type { PromptEncoder } from '../../completion/prompt-encoder.ts';
 import type { ServedGenerator } from '../../completion/served-model.ts';
 import { fieldLimits, type HttpLimits } from '../limits.ts';
 import type { ChatBody, CompletionBody } from './schemas.ts';
@@ -16,13 +17,13 @@ export interface Caller {
 /** OpenAI's default for completions; chat answers may fill the context. */
 const defaultCompletionTokens = 16;
 
-export function parseChat(
+export async function parseChat(
   body: ChatBody,
   model: ServedGenerator,
   caller: Caller,
   limits: HttpLimits,
-): CompletionRequest {
-  const prompt = encodeChat(body, model);
+): Promise<CompletionRequest> {
+  const prompt = await encodeChat(body, model);
   const wanted = body.max_completion_tokens ?? body.max_tokens ?? null;
   if (body.top_logprobs != null && body.logprobs !== true) {
     refuse('"top_logprobs" needs "logprobs": true.', 'top_logprobs');
@@ -31,17 +32,18 @@ export function parseChat(
     ...common(body, model, caller, limits),
     prompts: [prompt],
     maxTokens: answerTokens([prompt], wanted, model, 'messages'),
-    sampling: samplingOf(body, body.logprobs === true ? (body.top_logprobs ?? 0) : null, null),
+    sampling: samplingOf(body, model.engine, body.logprobs === true ? (body.top_logprobs ?? 0) : null, null),
   };
 }
 
-export function parseCompletion(
+export async function parseCompletion(
   body: CompletionBody,
   model: ServedGenerator,
   caller: Caller,
   limits: HttpLimits,
-): CompletionRequest {
-  const prompts = promptsOf(body.prompt).map((prompt) => encodePrompt(prompt, model));
+): Promise<CompletionRequest> {
+  const prompts = await encodeTexts(promptsOf(body.prompt), model, 'prompt');
+  if (prompts.some((ids) => ids.length === 0)) refuse('the prompt is empty.', 'prompt');
   const numSequences = prompts.length * (body.n ?? 1);
   if (numSequences > fieldLimits.sequences) {
     refuse(`prompts times "n" is ${numSequences}, at most ${fieldLimits.sequences}.`, 'n');
@@ -51,7 +53,7 @@ export function parseCompletion(
     ...common(body, model, caller, limits),
     prompts,
     maxTokens: answerTokens(prompts, body.max_tokens ?? defaultCompletionTokens, model, 'prompt'),
-    sampling: samplingOf(body, logprobs, body.echo === true ? logprobs : null),
+    sampling: samplingOf(body, model.engine, logprobs, body.echo === true ? logprobs : null),
   };
 }
 
@@ -65,33 +67,39 @@ export function promptsOf(
     : (input as (string | readonly number[])[]);
 }
 
-/** Token ids of a text, or the given ones after a check of their range. */
-export function encodeText(
-  input: string | readonly number[],
-  model: { readonly tokenizer: Tokenizer; readonly engine: { readonly maxContext: number } },
+interface Encoding {
+  readonly tokenizer: Tokenizer;
+  readonly encoder: PromptEncoder;
+  readonly engine: { readonly maxContext: number };
+}
+
+/** Token ids of texts, or the given ones after a check of their range, in the order of the inputs. */
+export async function encodeTexts(
+  inputs: readonly (string | readonly number[])[],
+  model: Encoding,
   param: string,
-): readonly number[] {
-  if (typeof input === 'string') {
-    refuseHopeless(input.length, model.engine.maxContext, param);
-    return model.tokenizer.encode(input, { addSpecialTokens: true, allowSpecial: false });
-  }
-  const { vocabSize } = model.tokenizer;
-  const wrong = input.find((id) => id >= vocabSize);
+  options = { addSpecialTokens: true, allowSpecial: false },
+): Promise<readonly (readonly number[])[]> {
+  const texts = inputs.filter((input) => typeof input === 'string');
+  for (const text of texts) refuseHopeless(text.length, model.engine.maxContext, param);
+  const encoded = (await model.encoder.encode(texts, options)).values();
+  return inputs.map((input) =>
+    typeof input === 'string' ? encoded.next().value! : knownIds(input, model, param),
+  );
+}
+
+function knownIds(ids: readonly number[], { tokenizer }: Encoding, param: string): readonly number[] {
+  const { vocabSize } = tokenizer;
+  const wrong = ids.find((id) => id >= vocabSize);
   if (wrong !== undefined) refuse(`token ${wrong} is not in the vocabulary of ${vocabSize}.`, param);
-  return input;
+  return ids;
 }
 
 export function refuse(message: string, param: string): never {
   throw new MillraceError('invalid_argument', { message }, { param });
 }
 
-function encodePrompt(prompt: string | readonly number[], model: ServedGenerator): readonly number[] {
-  const ids = encodeText(prompt, model, 'prompt');
-  if (ids.length === 0) refuse('the prompt is empty.', 'prompt');
-  return ids;
-}
-
-function encodeChat(body: ChatBody, model: ServedGenerator): number[] {
+async function encodeChat(body: ChatBody, model: ServedGenerator): Promise<readonly number[]> {
   if (model.template === null) refuse(`"${model.id}" has no chat template; use /v1/completions.`, 'model');
   const messages = body.messages.map(({ role, content }): ChatMessage => {
     const text = typeof content === 'string' ? content : content.map((part) => part.text).join('\n');
@@ -100,22 +108,13 @@ function encodeChat(body: ChatBody, model: ServedGenerator): number[] {
   const length = messages.reduce((sum, { content }) => sum + content.length, 0);
   refuseHopeless(length, model.engine.maxContext, 'messages');
   const text = model.template.render(messages.map(withoutSpecials(model)), { addGenerationPrompt: true });
-  return model.tokenizer.encode(text, { addSpecialTokens: false, allowSpecial: true });
+  const [ids] = await model.encoder.encode([text], { addSpecialTokens: false, allowSpecial: true });
+  return ids!;
 }
 
-/**
- * A text may quote the template's own marks; as control tokens they would let it speak for others. What is left when
- * one is taken out may spell another, hence the loop; each turn makes the text shorter.
- */
+/** A text may quote the template's own marks; as control tokens they would let it speak for others. */
 function withoutSpecials({ tokenizer }: ServedGenerator): (message: ChatMessage) => ChatMessage {
-  return (message) => {
-    let { content } = message;
-    for (;;) {
-      const shorter = tokenizer.specialTexts.reduce((text, special) => text.replaceAll(special, ''), content);
-      if (shorter === content) return content === message.content ? message : { ...message, content };
-      content = shorter;
-    }
-  };
+  return (message) => ({ ...message, content: tokenizer.withoutSpecials(message.content) });
 }
 
 /** A text so long that it cannot fit is refused before it is tokenized. */
@@ -160,8 +159,17 @@ function common(body: ChatBody | CompletionBody, model: ServedGenerator, caller:
   };
 }
 
+function logitBiasOf(body: ChatBody | CompletionBody, vocabSize: number): [number, number][] {
+  return Object.entries(body.logit_bias ?? {}).map(([key, bias]) => {
+    const token = Number(key);
+    if (token >= vocabSize) refuse(`token ${token} is not in the vocabulary of ${vocabSize}.`, 'logit_bias');
+    return [token, bias];
+  });
+}
+
 function samplingOf(
   body: ChatBody | CompletionBody,
+  { vocabSize }: ServedGenerator['engine'],
   logprobs: number | null,
   promptLogprobs: number | null,
 ): SamplingParams {
@@ -173,7 +181,7 @@ function samplingOf(
     repetitionPenalty: body.repetition_penalty ?? 1,
     frequencyPenalty: body.frequency_penalty ?? 0,
     presencePenalty: body.presence_penalty ?? 0,
-    logitBias: Object.entries(body.logit_bias ?? {}).map(([token, bias]) => [Number(token), bias] as const),
+    logitBias: logitBiasOf(body, vocabSize),
     seed: body.seed == null ? randomInt(2 ** 32) : Number(BigInt.asUintN(32, BigInt(body.seed))),
     logprobs,
     promptLogprobs,

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { MillraceError } from '../../../core/errors.ts';
 import { accountOf, type Context, encoderOf } from '../context.ts';
-import { encodeText, promptsOf, refuse } from '../openai/parse.ts';
+import { encodeTexts, promptsOf, refuse } from '../openai/parse.ts';
 import { EmbeddingBody } from '../openai/schemas.ts';
 
 export function embeddingRoutes(app: FastifyInstance, context: Context): void {
@@ -16,7 +16,7 @@ export function embeddingRoutes(app: FastifyInstance, context: Context): void {
       if (body.dimensions !== undefined && body.dimensions !== dimensions) {
         refuse(`"${model.id}" has ${dimensions} dimensions; others are not supported.`, 'dimensions');
       }
-      const inputs = promptsOf(body.input).map((input) => encodeText(input, model, 'input'));
+      const inputs = await encodeTexts(promptsOf(body.input), model, 'input');
       const longest = Math.max(...inputs.map((input) => input.length));
       if (longest > maxContext) {
         const details = { promptTokens: longest, maxTokens: 0, maxContext };

@@ -18,10 +18,10 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
   app.post<{ Body: ChatBody }>(
     '/v1/chat/completions',
     { schema: { body: ChatBody, summary: 'Answer a conversation' }, preValidation },
-    (request, reply) => {
+    async (request, reply) => {
       const { body } = request;
       const caller: Caller = { requestId: request.id, tenant: accountOf(request).name };
-      const completion = parseChat(body, generatorOf(context, body.model), caller, context.limits);
+      const completion = await parseChat(body, generatorOf(context, body.model), caller, context.limits);
       const includeUsage = body.stream_options?.include_usage === true;
       const formatter = chatFormatter(completion, nowSeconds(), { usage: includeUsage });
       const stream = body.stream === true;
@@ -38,7 +38,7 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
   app.post<{ Body: CompletionBody }>(
     '/v1/completions',
     { schema: { body: CompletionBody, summary: 'Continue a text' }, preValidation },
-    (request, reply) => {
+    async (request, reply) => {
       const { body } = request;
       const caller: Caller = { requestId: request.id, tenant: accountOf(request).name };
       const stream = body.stream === true;
@@ -46,7 +46,12 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
       if (stream && echo && body.logprobs != null) {
         refuse('"echo" with "logprobs" cannot be streamed; leave "stream" out.', 'echo');
       }
-      const completion = parseCompletion(body, generatorOf(context, body.model), caller, context.limits);
+      const completion = await parseCompletion(
+        body,
+        generatorOf(context, body.model),
+        caller,
+        context.limits,
+      );
       const includeUsage = body.stream_options?.include_usage === true;
       const formatter = completionFormatter(completion, nowSeconds(), { usage: includeUsage, echo });
       const operation = 'text_completion';

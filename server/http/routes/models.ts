@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { MillraceError } from '../../../core/errors.ts';
 import type { ServedModel } from '../../completion/served-model.ts';
 import type { Context } from '../context.ts';
-import { encodeText } from '../openai/parse.ts';
+import { encodeTexts } from '../openai/parse.ts';
 import { DetokenizeBody, TokenizeBody } from '../openai/schemas.ts';
 
 export function modelRoutes(app: FastifyInstance, context: Context): void {
@@ -46,10 +46,9 @@ export function modelRoutes(app: FastifyInstance, context: Context): void {
     { schema: { body: TokenizeBody, summary: 'Token ids of a text' } },
     async ({ body }) => {
       const model = find(body.model);
-      if (body.add_special === true) return { tokens: encodeText(body.content, model, 'content') };
-      return {
-        tokens: model.tokenizer.encode(body.content, { addSpecialTokens: false, allowSpecial: false }),
-      };
+      const options = { addSpecialTokens: body.add_special === true, allowSpecial: false };
+      const [tokens] = await encodeTexts([body.content], model, 'content', options);
+      return { tokens };
     },
   );
   app.post<{ Body: DetokenizeBody }>(
@@ -57,8 +56,8 @@ export function modelRoutes(app: FastifyInstance, context: Context): void {
     { schema: { body: DetokenizeBody, summary: 'Text of token ids' } },
     async ({ body }) => {
       const model = find(body.model);
-      const ids = encodeText(body.tokens, model, 'tokens');
-      return { content: model.tokenizer.decode(ids, { skipSpecialTokens: false }) };
+      const [ids] = await encodeTexts([body.tokens], model, 'tokens');
+      return { content: model.tokenizer.decode(ids!, { skipSpecialTokens: false }) };
     },
   );
 }
