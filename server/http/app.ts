@@ -102,7 +102,12 @@ function createServer({ limits, keys, clock, logger }: AppOptions): FastifyInsta
     requestIdHeader: false,
     exposeHeadRoutes: false,
     return503OnClosing: true,
-    http: { maxHeaderSize: maxHeaderBytes, headersTimeout: Math.min(10_000, limits.receiveMs) },
+    http: {
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: Math.min(10_000, limits.receiveMs),
+      // How late a time limit may be noticed; Node's own is half a minute.
+      connectionsCheckingInterval: 1_000,
+    },
     ajv: {
       customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false },
     },
