@@ -134,9 +134,10 @@ class Completion {
     this.ttftMs ??= this.nowMs() - this.startMs;
     const { text, stopped } = choice.take(token);
     if (stopped) {
-      this.request.model.engine.cancel(choice.id);
       this.emit(choice, text, logprob, 'stop');
       this.close(choice);
+      // Only then: the engine answers with an end, which must not be taken for a failure.
+      this.request.model.engine.cancel(choice.id);
     } else if (text !== '' || logprob !== null) this.emit(choice, text, logprob, null);
   }
 
