@@ -11,19 +11,9 @@ import { ropeTables } from '../arch/rope.ts';
 import { ExternalDataWriter } from '../onnx/external-data.ts';
 import { GraphBuilder, type Value } from '../onnx/graph.ts';
 import type { LayerMatrices } from './fold.ts';
+import type { OpenGraph } from './open-graph.ts';
+import { createTransposedProduct, type TransposedProduct } from './product.ts';
 import { type LinearFormat, storeLayer, storeLinear, storeVector } from './store.ts';
-
-/** A tensor on its way into or out of a graph. */
-export interface HostTensor {
-  readonly dims: readonly number[];
-  readonly data: Float32Array | Int32Array | BigInt64Array;
-}
-
-/** Loads the model file at `path`, runs it once and gives all its (fp32) outputs. */
-export type RunGraph = (
-  path: string,
-  feeds: Readonly<Record<string, HostTensor>>,
-) => Promise<Readonly<Record<string, Float32Array>>>;
 
 /**
  * Squared error of a linear's output for each candidate in the order given: relative to the residual stream where
@@ -31,33 +21,45 @@ export type RunGraph = (
  */
 export type LinearErrors = Readonly<Partial<Record<LayerLinear, readonly number[]>>>;
 
+/** Inputs over the calibration text; the up projection reads what the gate reads. */
+export interface LinearInputs {
+  readonly qkv: Float32Array;
+  readonly gate: Float32Array;
+  readonly down: Float32Array;
+}
+
 export class Calibrator {
   private readonly config: DecoderConfig;
-  private readonly run: RunGraph;
+  private readonly open: OpenGraph;
   private readonly parent: string;
   /** The residual stream in front of the next layer, [1, length, hidden]. */
   private residual: Float32Array;
   private readonly length: number;
+  private dense: TransposedProduct | null = null;
 
   /** `parent` is a folder for scratch files; `embedded` the embedded text, [length, hidden], in the served basis. */
-  constructor(config: DecoderConfig, run: RunGraph, parent: string, embedded: Float32Array) {
+  constructor(config: DecoderConfig, open: OpenGraph, parent: string, embedded: Float32Array) {
     this.config = config;
-    this.run = run;
+    this.open = open;
     this.parent = parent;
     this.residual = embedded;
     this.length = embedded.length / config.hiddenSize;
   }
 
-  /** Largest magnitude of each of the down projection's inputs, [intermediate]. */
-  async gatedRange(layer: LayerMatrices): Promise<Float32Array> {
+  /** For products on the calibration's runtime. */
+  async product(): Promise<TransposedProduct> {
+    this.dense ??= await createTransposedProduct(this.open, this.parent);
+    return this.dense;
+  }
+
+  async close(): Promise<void> {
+    await this.dense?.close();
+  }
+
+  /** What the linears of the layer read, each [length, in]. */
+  async inputs(layer: LayerMatrices): Promise<LinearInputs> {
     const outputs = await this.evaluate(layer, {});
-    const gated = outputs.down_input!;
-    const size = this.config.intermediateSize;
-    const range = new Float32Array(size);
-    gated.forEach((value, index) => {
-      range[index % size] = Math.max(range[index % size]!, Math.abs(value));
-    });
-    return range;
+    return { qkv: outputs.qkv_input!, gate: outputs.gate_input!, down: outputs.down_input! };
   }
 
   /** What each candidate would cost; then goes on to the next layer. */
@@ -82,11 +84,14 @@ export class Calibrator {
     try {
       const path = join(scratch, 'layer.onnx');
       await writeFile(path, await this.emit(scratch, layer, candidates));
-      return await this.run(path, {
+      const graph = await this.open(path);
+      const outputs = await graph.run({
         residual: { dims: [1, this.length, this.config.hiddenSize], data: this.residual },
         lengths: { dims: [1], data: Int32Array.of(this.length - 1) },
         total: { dims: [1], data: Int32Array.of(this.length) },
       });
+      await graph.close();
+      return outputs;
     } finally {
       await rm(scratch, { recursive: true, force: true });
     }
@@ -124,6 +129,9 @@ export class Calibrator {
           errors.push({ name: errorName(linear, index), linear, error, y });
         });
         if (linear === 'down') emitOutput(graph, 'down_input', x, [1, 'S', config.intermediateSize]);
+        if (linear === 'qkv' || linear === 'gate') {
+          emitOutput(graph, `${linear}_input`, x, [1, 'S', config.hiddenSize]);
+        }
         return y;
       },
     });

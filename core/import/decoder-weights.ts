@@ -7,8 +7,11 @@ import type { DecoderLayerWeights, DecoderWeights, LayerLinear } from '../arch/d
 import { ropeTables } from '../arch/rope.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { ExternalDataWriter } from '../onnx/external-data.ts';
-import { Calibrator, type RunGraph } from './calibrate.ts';
-import { Folder, type LayerMatrices } from './fold.ts';
+import { Calibrator, type LinearInputs } from './calibrate.ts';
+import { compensation, quantizeCompensated } from './compensate.ts';
+import { Folder, type LayerMatrices, type Matrix } from './fold.ts';
+import type { OpenGraph } from './open-graph.ts';
+import type { TransposedProduct } from './product.ts';
 import type { Recipe } from './recipe.ts';
 import { Rotation } from './rotation.ts';
 import { smoothDown } from './smooth.ts';
@@ -18,7 +21,7 @@ import { type LinearFormat, storeLayer, storeLinear, storeVector } from './store
 const rotationSeed = 20404;
 
 export interface Calibration {
-  readonly run: RunGraph;
+  readonly open: OpenGraph;
   /** Ids of a real text, a few hundred. */
   readonly tokens: readonly number[];
   /** An existing folder for scratch files, removed after use. */
@@ -59,6 +62,7 @@ export async function writeDecoderWeights(
     choices.push(...prepared.choices);
     options.onLayer(layer + 1);
   }
+  await calibrator?.close();
   const { head, finalNorm } = await folder.head();
   const weights = {
     embedding,
@@ -80,7 +84,7 @@ async function writeEmbedding(options: DecoderImport, folder: Folder) {
     const row = values.subarray(token * config.hiddenSize, (token + 1) * config.hiddenSize);
     embedded.set(row, index * config.hiddenSize);
   });
-  return { embedding, calibrator: new Calibrator(config, calibration.run, calibration.scratch, embedded) };
+  return { embedding, calibrator: new Calibrator(config, calibration.open, calibration.scratch, embedded) };
 }
 
 async function prepareLayer(
@@ -90,7 +94,9 @@ async function prepareLayer(
   calibrator: Calibrator | null,
 ): Promise<{ matrices: LayerMatrices; choices: LinearChoice[] }> {
   if (calibrator === null) return { matrices: folded, choices: [] };
-  const matrices = smoothDown(folded, await calibrator.gatedRange(folded));
+  const inputs = await calibrator.inputs(folded);
+  const smooth = smoothDown(folded, rangeOf(inputs.down, folded.down.inSize));
+  const matrices = await compensated(smooth, inputs, await calibrator.product());
   const candidates = Object.fromEntries(
     recipe.choosable.map((linear) => [linear, recipe.options(linear)] as const),
   );
@@ -100,6 +106,37 @@ async function prepareLayer(
     return { layer, linear, errors: measured, chosen: recipe.options(linear)[recipe.choose(measured)]! };
   });
   return { matrices, choices };
+}
+
+/** Largest magnitude of each input, [size]. */
+function rangeOf(inputs: Float32Array, size: number): Float32Array {
+  const range = new Float32Array(size);
+  inputs.forEach((value, index) => {
+    range[index % size] = Math.max(range[index % size]!, Math.abs(value));
+  });
+  return range;
+}
+
+/** The linears behind norms, rounded with regard to what they read. */
+async function compensated(
+  layer: LayerMatrices,
+  inputs: LinearInputs,
+  product: TransposedProduct,
+): Promise<LayerMatrices> {
+  const spreadOf = (data: Float32Array, columns: number): Promise<Float32Array> =>
+    compensation({ rows: data.length / columns, columns, data }, product);
+  const withInt8 = async (matrix: Matrix, spread: Float32Array): Promise<Matrix> => ({
+    ...matrix,
+    int8: await quantizeCompensated(matrix, spread, product),
+  });
+  const ofAttention = await spreadOf(inputs.qkv, layer.qkv.inSize);
+  const ofMlp = await spreadOf(inputs.gate, layer.gate.inSize);
+  return {
+    ...layer,
+    qkv: await withInt8(layer.qkv, ofAttention),
+    gate: await withInt8(layer.gate, ofMlp),
+    up: await withInt8(layer.up, ofMlp),
+  };
 }
 
 async function writeRopeTables(config: DecoderConfig, data: ExternalDataWriter) {

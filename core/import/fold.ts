@@ -6,6 +6,7 @@ import type { DecoderConfig } from '../arch/config.ts';
 import { type LayerLinear, linearSizes } from '../arch/decoder.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { concatenate, scaleColumns, transpose } from './matrix.ts';
+import type { Int8Matrix } from './quantize.ts';
 import type { Rotation } from './rotation.ts';
 
 /** One linear: y = x · values + bias, values row-major [inSize, outSize]. */
@@ -14,6 +15,8 @@ export interface Matrix {
   readonly outSize: number;
   readonly values: Float32Array;
   readonly bias: Float32Array | null;
+  /** How its int8 form was chosen, where that took more than rounding each weight. */
+  readonly int8?: Int8Matrix;
 }
 
 export interface LayerMatrices extends Readonly<Record<LayerLinear, Matrix>> {

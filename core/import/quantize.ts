@@ -11,23 +11,25 @@ export interface Int8Matrix {
 /** Symmetric int8 per output channel of a matrix given as [in, out]: scale = max |w| / 127. */
 export function quantizeChannels(matrix: Float32Array, inSize: number, outSize: number): Int8Matrix {
   invariant(matrix.length === inSize * outSize, 'matrix is [in, out]');
-  const scale = new Float32Array(outSize);
-  for (let i = 0, at = 0; i < inSize; i++) {
-    for (let o = 0; o < outSize; o++, at++) {
-      const magnitude = Math.abs(matrix[at]!);
-      if (magnitude > scale[o]!) scale[o] = magnitude;
-    }
-  }
-  const inverse = new Float32Array(outSize);
-  for (let o = 0; o < outSize; o++) {
-    scale[o] = scale[o]! === 0 ? 1 : scale[o]! / 127;
-    inverse[o] = 1 / scale[o]!;
-  }
+  const scale = channelScale(matrix, outSize);
+  const inverse = scale.map((value) => 1 / value);
   const values = new Int8Array(matrix.length);
   for (let i = 0, at = 0; i < inSize; i++) {
     for (let o = 0; o < outSize; o++, at++) values[at] = Math.round(matrix[at]! * inverse[o]!);
   }
   return { values, scale };
+}
+
+/** max |w| / 127 of each column of a matrix [in, out]; 1 where a column is zero. */
+export function channelScale(matrix: Float32Array, outSize: number): Float32Array {
+  const scale = new Float32Array(outSize);
+  for (let start = 0; start < matrix.length; start += outSize) {
+    for (let o = 0; o < outSize; o++) {
+      const magnitude = Math.abs(matrix[start + o]!);
+      if (magnitude > scale[o]!) scale[o] = magnitude;
+    }
+  }
+  return scale.map((value) => (value === 0 ? 1 : value / 127));
 }
 
 export interface BlockMatrix {

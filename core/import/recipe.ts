@@ -61,11 +61,7 @@ export function recipeFor(quantization: Quantization): Recipe {
         rotate: 'residual',
         calibrated: true,
         options: (linear) => {
-          return linear === 'qkv'
-            ? [block8]
-            : linear === 'o' || linear === 'down'
-              ? [byRow, block8]
-              : [normed];
+          return linear === 'o' || linear === 'down' ? [byRow, block8] : [normed];
         },
         choosable: ['o', 'down'],
         choose: chooseFastestWithin,

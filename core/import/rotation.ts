@@ -35,10 +35,17 @@ export class Rotation {
     const { size, odd, power, signs, mixer } = this;
     for (let i = 0; i < size; i++) matrix[start + i]! *= signs[i]!;
     mixed.fill(0);
-    for (let from = 0; from < odd; from++) {
+    const weight = (from: number, to: number): number => (from < odd ? mixer[from * odd + to]! : 0);
+    // Three at a time: this runs over every weight of the model.
+    for (let from = 0; from < odd; from += 3) {
+      const [atA, atB, atC] = [from, Math.min(from + 1, odd - 1), Math.min(from + 2, odd - 1)];
+      const [a, b, c] = [start + atA * power, start + atB * power, start + atC * power];
       for (let to = 0; to < odd; to++) {
-        const weight = mixer[from * odd + to]!;
-        for (let i = 0; i < power; i++) mixed[to * power + i]! += weight * matrix[start + from * power + i]!;
+        const [wa, wb, wc] = [weight(from, to), weight(from + 1, to), weight(from + 2, to)];
+        const out = to * power;
+        for (let i = 0; i < power; i++) {
+          mixed[out + i]! += wa * matrix[a + i]! + wb * matrix[b + i]! + wc * matrix[c + i]!;
+        }
       }
     }
     for (let block = 0; block < odd; block++) hadamard(mixed, block * power, power);

@@ -25,7 +25,7 @@ export async function storeLinear(
     return { kind: 'fp32', weight: await data.write(name, 'float32', [inSize, outSize], values), bias };
   }
   if (format.kind === 'int8') {
-    const quantized = quantizeChannels(values, inSize, outSize);
+    const quantized = matrix.int8 ?? quantizeChannels(values, inSize, outSize);
     const weight = await data.write(`${name}.q`, 'int8', [inSize, outSize], quantized.values);
     return {
       ...format,

@@ -5,6 +5,7 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillraceError } from '../errors.ts';
+import { checkModel } from '../onnx/check-model.ts';
 import { sha256OfFile } from './digest.ts';
 import { type FileEntry, isVersionName, type Manifest, manifestFile, parseManifest } from './manifest.ts';
 
@@ -14,6 +15,8 @@ export interface Version {
 }
 
 const maxManifestBytes = 2 ** 20;
+/** Weights lie outside; what is left is a description. */
+const maxGraphBytes = 2 ** 28;
 
 function refuse(path: string, reason: string): never {
   throw new MillraceError('version_invalid', { path, reason });
@@ -41,6 +44,20 @@ async function checkFile(folder: string, { path, bytes, sha256 }: FileEntry): Pr
     refuse(folder, `the SHA-256 of ${path} is not the manifest's`);
 }
 
+/** A manifest proves that nothing was changed since it was written, not that who wrote it meant well. */
+async function checkGraphFile(folder: string, path: string, { files }: Manifest): Promise<void> {
+  const dataFiles = new Map(
+    files.filter((file) => file.path.endsWith('.bin')).map((file) => [file.path, file.bytes]),
+  );
+  const { bytes } = files.find((file) => file.path === path)!;
+  if (bytes > maxGraphBytes) refuse(folder, `${path} is too large`);
+  try {
+    checkModel(await readFile(join(folder, path)), { dataFiles });
+  } catch (error) {
+    refuse(folder, `${path} cannot be used: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
 /** The verified version of that name. Throws model_not_found or version_invalid. */
 export async function openVersion(modelsDir: string, name: string): Promise<Version> {
   const names = await listVersions(modelsDir);
@@ -55,6 +72,8 @@ export async function openVersion(modelsDir: string, name: string): Promise<Vers
   const stranger = (await readdir(folder)).find((path) => !listed.has(path));
   if (stranger !== undefined) refuse(folder, `${stranger} is not in the manifest`);
   for (const file of manifest.files) await checkFile(folder, file);
+  for (const { path } of manifest.files)
+    if (path.endsWith('.onnx')) await checkGraphFile(folder, path, manifest);
   return { folder, manifest };
 }
 

@@ -45,7 +45,7 @@ function publish(name: string, files: Readonly<Record<string, string>>): Promise
   });
 }
 
-const files = { 'serving.onnx': 'graph', 'weights.bin': 'weights' };
+const files = { 'model.json': 'graph', 'weights.bin': 'weights' };
 const at = (...path: string[]) => join(modelsDir, ...path);
 
 test('what was published opens again, with the digests of its files', async () => {
@@ -78,7 +78,7 @@ test('an import that fails leaves what was there and nothing else', async () => 
 
 test('publishing again under the same name replaces the version', async () => {
   await publish('m', files);
-  const second = await publish('m', { 'serving.onnx': 'new' });
+  const second = await publish('m', { 'model.json': 'new' });
   assert.equal((await openVersion(modelsDir, 'm')).manifest.version, second.version);
   assert.deepEqual(readdirSync(modelsDir), ['m']);
 });

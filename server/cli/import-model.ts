@@ -10,7 +10,7 @@ import type { Quantization } from '../../core/import/recipe.ts';
 import type { Lineage, Manifest } from '../../core/registry/manifest.ts';
 import { publishVersion } from '../../core/registry/publish.ts';
 import { loadTokenizer } from '../../core/tokenizer/load.ts';
-import { createRunGraph } from '../models/onnxruntime/run-graph.ts';
+import { createOpenGraph } from '../models/onnxruntime/open-graph.ts';
 
 export interface ImportModelOptions {
   readonly path: string;
@@ -30,13 +30,13 @@ async function write(checkpoint: Checkpoint, folder: string, options: ImportMode
     const tokens = loadTokenizer(checkpoint.tokenizer)
       .encode(calibrationText, { addSpecialTokens: false, allowSpecial: false })
       .slice(0, maxCalibrationTokens);
-    const run = createRunGraph({ threads: options.threads || availableParallelism() });
+    const open = createOpenGraph({ threads: options.threads || availableParallelism() });
     const { quantization, onProgress } = options;
     await importCheckpoint({
       checkpoint,
       folder,
       quantization,
-      calibration: { run, tokens, scratch },
+      calibration: { open, tokens, scratch },
       onProgress,
     });
   } finally {

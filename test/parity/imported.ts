@@ -6,7 +6,7 @@ import type { Checkpoint } from '../../core/checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../../core/checkpoint/open.ts';
 import { importCheckpoint } from '../../core/import/import.ts';
 import type { Quantization } from '../../core/import/recipe.ts';
-import { createRunGraph } from '../../server/models/onnxruntime/run-graph.ts';
+import { createOpenGraph } from '../../server/models/onnxruntime/open-graph.ts';
 import { fixturePath } from '../root.ts';
 
 export const families = ['smollm2', 'tinyllama', 'llama3', 'mistral', 'qwen2', 'qwen3'] as const;
@@ -35,7 +35,7 @@ export class Scratch {
   async import(checkpoint: Checkpoint, quantization: Quantization): Promise<string> {
     const folder = this.folder();
     const tokens = Array.from({ length: 64 }, (_, index) => 3 + ((index * 37) % 90));
-    const calibration = { run: createRunGraph({ threads: 1 }), tokens, scratch: this.folder() };
+    const calibration = { open: createOpenGraph({ threads: 1 }), tokens, scratch: this.folder() };
     await importCheckpoint({ checkpoint, folder, quantization, calibration });
     await checkpoint.close();
     return folder;
