@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { createTarget } from './client.ts';
 import { measureDisconnects } from './disconnects.ts';
+import { measureGateway } from './gateway.ts';
 import { measureInterference } from './interference.ts';
 import { calibrate, runScenario, type Scenario } from './scenario.ts';
 import { type Distribution, summarize } from './summary.ts';
@@ -10,7 +11,7 @@ import { type Distribution, summarize } from './summary.ts';
 const help = `Usage: node dist/loadtest/main.js [options]
   --url URL           API to load, default http://127.0.0.1:8080/v1
   --model NAME        model to ask for, default smollm2-135m-instruct
-  --scenario NAME     load (default), interference, disconnects
+  --scenario NAME     load (default), interference, disconnects, or gateway (autocannon against a server of --model null)
   --clients N         closed loop with N clients, default 16
   --rate R            instead: Poisson arrivals, R requests per second
   --prompt N          prompt tokens, default 128
@@ -54,6 +55,7 @@ async function main(): Promise<object> {
   }
   const { url, model } = values;
   const target = createTarget({ url, model, ...(values.key === undefined ? {} : { apiKey: values.key }) });
+  if (values.scenario === 'gateway') return gateway(target.url);
   const makePrompt = await calibrate(target);
   if (values.scenario === 'interference') {
     return measureInterference(target, makePrompt, { streams: 8, promptTokens: 1900, repeats: 3 });
@@ -87,6 +89,16 @@ async function main(): Promise<object> {
   console.log(row('whole request', summary.endToEnd));
   for (const error of summary.errors) console.log(`error: ${error}`);
   return summary;
+}
+
+/** Flat out for the throughput; then 1,000 requests per second for the latency. */
+async function gateway(url: URL): Promise<object> {
+  const seconds = Math.min(60, whole('seconds', 3600));
+  const load = { url, model: values.model, connections: whole('clients', 1024), seconds };
+  return {
+    flatOut: await measureGateway({ ...load, rate: null }),
+    at1000PerSecond: await measureGateway({ ...load, rate: 1000 }),
+  };
 }
 
 function whole(

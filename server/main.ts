@@ -7,6 +7,7 @@ import type { Config } from './config/declaration.ts';
 import { ensureImported } from './default-model.ts';
 import { type AppOptions, createAdminApp, createApp } from './http/app.ts';
 import type { HttpLimits } from './http/limits.ts';
+import { createNullModel, nullModelName } from './null-model.ts';
 import { createLogger } from './observability/log.ts';
 import { Metrics } from './observability/metrics.ts';
 import { createCatalogue, startEmbedder, startGenerator } from './served-models.ts';
@@ -74,7 +75,8 @@ async function startModels(
     models.push(await view.stage(`verifying and loading ${name}`, () => begin(name)));
   };
   try {
-    await start(config['models.default'], (name) => startGenerator(name, config, log));
+    if (config['models.default'] === nullModelName) models.push(createNullModel(config['engine.maxContext']));
+    else await start(config['models.default'], (name) => startGenerator(name, config, log));
     const embeddings = config['models.embeddings'];
     if (embeddings !== '') await start(embeddings, (name) => startEmbedder(name, config, log));
     return models;

@@ -28,6 +28,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'server/engine.ts': ['core', 'server'],
   'server/served-models.ts': ['core', 'server'],
   'server/default-model.ts': ['core', 'server'],
+  'server/null-model.ts': ['core', 'server'],
   'server/shutdown.ts': ['core'],
   loadtest: [],
   test: ['core', 'server', 'loadtest'],

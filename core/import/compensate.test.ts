@@ -83,7 +83,7 @@ test('the spread is the scaled inverse factor of the damped inner products', asy
   const gram = await plain.of(inputs, inputs);
   let trace = 0;
   for (let i = 0; i < inSize; i++) trace += gram[i * inSize + i]!;
-  for (let i = 0; i < inSize; i++) gram[i * inSize + i]! += (0.05 * trace) / inSize;
+  for (let i = 0; i < inSize; i++) gram[i * inSize + i]! += (0.3 * trace) / inSize;
   // With U of unit diagonal, U·H·Uᵀ is diagonal.
   const left = await plain.of(transposed(spread), { rows: inSize, columns: inSize, data: gram });
   const full = await plain.of(transposed(left), transposed(spread));

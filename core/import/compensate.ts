@@ -8,7 +8,7 @@ import type { Dense, TransposedProduct } from './product.ts';
 import { channelScale, type Int8Matrix } from './quantize.ts';
 
 /** Added to the diagonal, relative to its mean: what few calibration rows say is not believed to the letter. */
-const damping = 0.05;
+const damping = 0.3;
 /** Inputs that are rounded before the rest of the matrix hears of it. */
 const blockSize = 64;
 

@@ -1,6 +1,7 @@
 /** Millrace beside its peers on this machine; `npm run bench:peers` installs them and runs this. */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureAlone } from './alone.ts';
 import { compare, medianOf, prepareSubjects } from './compare.ts';
 import { measureCurves } from './curves.ts';
 import { interference, prefill, throughput } from './measures.ts';
@@ -47,13 +48,13 @@ async function main(): Promise<void> {
       say(`starting ${command.name}`);
       running.push(await startServer(command));
     }
-    await measure(running);
+    await measure(running, at);
   } finally {
     await Promise.all(running.map((server) => server.stop()));
   }
 }
 
-async function measure(running: readonly RunningServer[]): Promise<void> {
+async function measure(running: readonly RunningServer[], at: Installation): Promise<void> {
   const subjects = await prepareSubjects(running);
   const measures = [throughput(16), throughput(8), throughput(4), throughput(1), prefill(512), interference];
   const samples = await compare(subjects, {
@@ -63,14 +64,26 @@ async function measure(running: readonly RunningServer[]): Promise<void> {
       say(`round ${round + 1}: ${server}: ${name}: ${value.toFixed(2)}`),
   });
   const curves = values['no-curves'] ? [] : await measureCurves(subjects, say);
-  const date = new Date().toISOString().slice(0, 10);
-  const servers = running.map((server) => ({
+  const commands = running.map((server) => ({
     name: server.name,
     command: server.command,
     memoryMb: server.peakMemoryMb(),
   }));
+  // The others rest meanwhile, but hold memory and a few threads: they go first.
+  await Promise.all(running.map((server) => server.stop()));
+  say('Millrace alone: memory, clients that leave');
+  const alone = await measureAlone(at, values.model);
+  const date = new Date().toISOString().slice(0, 10);
   const folder = join(values.out, date);
-  await writeReport(folder, { date, ours: running[0]!.name, servers, measures, samples, curves });
+  await writeReport(folder, {
+    date,
+    ours: running[0]!.name,
+    servers: commands,
+    alone,
+    measures,
+    samples,
+    curves,
+  });
   for (const { name } of measures) {
     console.log(name, running.map((each) => medianOf(samples, name, each.name)?.toFixed(2)).join('  '));
   }

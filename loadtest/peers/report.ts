@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import type { Alone } from './alone.ts';
 import { medianOf, medianRatio, type Sample } from './compare.ts';
 import { type Curve, plotCurves } from './curves.ts';
 import type { Measure } from './measures.ts';
@@ -12,6 +13,7 @@ export interface Report {
   readonly ours: string;
   /** Names and commands, ours first. */
   readonly servers: readonly { readonly name: string; readonly command: string; readonly memoryMb: number }[];
+  readonly alone: Alone;
   readonly measures: readonly Measure[];
   readonly samples: readonly Sample[];
   readonly curves: readonly Curve[];
@@ -68,6 +70,10 @@ ${table(report)}
 Peak memory of all processes of a server over the whole run, 32 parallel sequences configured:
 
 ${report.servers.map(({ name, memoryMb }) => `- ${name}: ${memoryMb.toFixed(0)} MB`).join('\n')}
+
+Millrace alone, 16 slots of 1,152 tokens: ${report.alone.memoryMb.toFixed(0)} MB peak of all processes after 16 clients with
+1,024 tokens each. Then ${report.alone.numLeft} clients left at random moments: ${report.alone.numHeld} sequences were held
+afterwards, and 8 clients got ${report.alone.speedRatio.toFixed(2)}x of the tokens per second of before.
 
 Commands:
 

@@ -18,7 +18,12 @@ const shim = fileURLToPath(new URL('../../../loadtest/peers/openvino_server.py',
 const maxParallel = 32;
 const contextTokens = 4096;
 
-export function millrace(at: Installation, model: string, index: number): ServerCommand {
+export function millrace(
+  at: Installation,
+  model: string,
+  index: number,
+  more: Readonly<Record<string, number>> = {},
+): ServerCommand {
   const port = at.firstPort + 2 * index;
   const options = {
     'models-dir': at.modelsDir,
@@ -28,6 +33,7 @@ export function millrace(at: Installation, model: string, index: number): Server
     'engine-max-context': contextTokens,
     'engine-max-slots': maxParallel,
     'log-level': 'error',
+    ...more,
   };
   return {
     name: `Millrace ${model}`,

@@ -1,0 +1,47 @@
+/** Answers every sequence at once with one and the same token: what is left to measure is the gateway. */
+import type { EngineStats, InferenceEngine } from '../batching/engine.ts';
+import type { SequenceEvent, SequenceSpec } from '../batching/request.ts';
+
+const idle: EngineStats = {
+  numRunning: 0,
+  numWaiting: 0,
+  numSlots: 1024,
+  cacheTokens: 0,
+  cacheTokensMax: 0,
+  prefixLookupTokens: 0,
+  prefixHitTokens: 0,
+  prefixBytes: 0,
+  steps: 0,
+  lastStepMs: 0,
+  predictedStepMs: 0,
+  batchTokens: 0,
+  preemptions: 0,
+  promptTokens: 0,
+  generatedTokens: 0,
+  restarts: 0,
+  prefillTokensPerSecond: 0,
+  decodeTokensPerSecond: 0,
+};
+
+export function createNullEngine(options: {
+  maxContext: number;
+  vocabSize: number;
+  token: number;
+}): InferenceEngine {
+  const { maxContext, vocabSize, token } = options;
+  const answer = ({ id, maxTokens }: SequenceSpec, onEvent: (event: SequenceEvent) => void): void => {
+    onEvent({ kind: 'prompt', id, cachedTokens: 0, queueMs: 0, promptLogprobs: null });
+    for (let index = 0; index < maxTokens; index++) onEvent({ kind: 'token', id, token, logprob: null });
+    onEvent({ kind: 'end', id, reason: 'length', numGenerated: maxTokens, message: null });
+  };
+  return {
+    version: 'null',
+    maxContext,
+    vocabSize,
+    state: () => 'ready',
+    stats: () => idle,
+    submit: (spec, onEvent) => queueMicrotask(() => answer(spec, onEvent)),
+    cancel: () => {},
+    close: async () => {},
+  };
+}
