@@ -5,6 +5,8 @@ export type DecoderFamily = (typeof decoderFamilies)[number];
 
 export type RopeScaling =
   | { readonly kind: 'linear'; readonly factor: number }
+  /** Each frequency has its own divisor, [headSize / 2]: how a GGUF stores any scaling. */
+  | { readonly kind: 'divisors'; readonly divisors: readonly number[] }
   | {
       /** Llama 3.1: long wavelengths are stretched by `factor`, short ones kept, with a smooth ramp between. */
       readonly kind: 'llama3';

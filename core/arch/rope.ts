@@ -7,7 +7,7 @@ export function ropeTables(config: DecoderConfig): { cos: Float32Array; sin: Flo
   const cos = new Float32Array(config.maxContext * half);
   const sin = new Float32Array(config.maxContext * half);
   for (let i = 0; i < half; i++) {
-    const frequency = scaled(config.ropeTheta ** (-i / half), config.ropeScaling);
+    const frequency = scaled(config.ropeTheta ** (-i / half), i, config.ropeScaling);
     for (let position = 0; position < config.maxContext; position++) {
       cos[position * half + i] = Math.cos(position * frequency);
       sin[position * half + i] = Math.sin(position * frequency);
@@ -16,9 +16,10 @@ export function ropeTables(config: DecoderConfig): { cos: Float32Array; sin: Flo
   return { cos, sin };
 }
 
-function scaled(frequency: number, scaling: RopeScaling | null): number {
+function scaled(frequency: number, index: number, scaling: RopeScaling | null): number {
   if (scaling === null) return frequency;
   if (scaling.kind === 'linear') return frequency / scaling.factor;
+  if (scaling.kind === 'divisors') return frequency / scaling.divisors[index]!;
   const wavelength = (2 * Math.PI) / frequency;
   const { factor, lowFreqFactor, highFreqFactor, originalMaxContext } = scaling;
   if (wavelength < originalMaxContext / highFreqFactor) return frequency;

@@ -10,6 +10,8 @@ type Refuse = (reason: string) => never;
 export function ggufConfig(
   metadata: GgufMetadata,
   tensors: ReadonlyMap<string, TensorInfo>,
+  /** Contents of rope_freqs.weight, where there is one. */
+  ropeDivisors: readonly number[] | null,
   refuse: Refuse,
 ): DecoderConfig {
   const family = String(metadata['general.architecture'] ?? 'unknown');
@@ -23,6 +25,10 @@ export function ggufConfig(
   const hiddenSize = size('embedding_length');
   const embedding = tensors.get('model.embed_tokens.weight') ?? refuse('token_embd.weight is missing.');
   const window = metadata[key('attention.sliding_window')];
+  const headSize = size('attention.key_length', hiddenSize / numHeads);
+  const areUsable = ropeDivisors?.length === headSize / 2 && ropeDivisors.every((divisor) => divisor > 0);
+  if (ropeDivisors !== null && !areUsable)
+    refuse(`rope_freqs.weight is not ${headSize / 2} positive numbers.`);
   return {
     kind: 'decoder',
     family: window ? 'mistral' : family,
@@ -31,12 +37,12 @@ export function ggufConfig(
     numLayers: size('block_count'),
     numHeads,
     numKvHeads: size('attention.head_count_kv', numHeads),
-    headSize: size('attention.key_length', hiddenSize / numHeads),
+    headSize,
     intermediateSize: size('feed_forward_length'),
     maxContext: size('context_length'),
     rmsNormEps: Number(metadata[key('attention.layer_norm_rms_epsilon')] ?? 1e-5),
     ropeTheta: Number(metadata[key('rope.freq_base')] ?? 10_000),
-    ropeScaling: scaling(metadata, key, tensors, refuse),
+    ropeScaling: scaling(metadata, key, ropeDivisors, refuse),
     slidingWindow: window ? size('attention.sliding_window') : null,
     qkvBias: tensors.has('model.layers.0.self_attn.q_proj.bias'),
     qkNorm: tensors.has('model.layers.0.self_attn.q_norm.weight'),
@@ -56,12 +62,10 @@ function tokenId(metadata: GgufMetadata, name: string): number | null {
 function scaling(
   metadata: GgufMetadata,
   key: (name: string) => string,
-  tensors: ReadonlyMap<string, TensorInfo>,
+  ropeDivisors: readonly number[] | null,
   refuse: Refuse,
 ): RopeScaling | null {
-  if (tensors.has('rope_freqs.weight')) {
-    refuse('its rotary frequencies are scaled by a tensor (Llama 3.1); use the Hugging Face checkpoint.');
-  }
+  if (ropeDivisors !== null) return { kind: 'divisors', divisors: ropeDivisors };
   const kind = metadata[key('rope.scaling.type')] ?? 'none';
   if (kind === 'none') return null;
   if (kind !== 'linear')

@@ -1,6 +1,7 @@
 /** The tokenizer inside a GGUF, in the shape of Hugging Face's tokenizer.json. */
 import type { TokenizerFiles } from '../tokenizer/tokenizer.ts';
 import type { GgufMetadata } from './gguf-metadata.ts';
+import { sentencePiece } from './sentence-piece.ts';
 
 type Refuse = (reason: string) => never;
 
@@ -58,6 +59,24 @@ export function ggufTokenizer(metadata: GgufMetadata, refuse: Refuse): Tokenizer
       tokenizerJson: { ...base, ...byteLevelBpe(vocab, merges, cuts, metadata, tokens) },
     };
   }
+  if (model === 'llama') {
+    const scores = metadata['tokenizer.ggml.scores'];
+    if (!Array.isArray(scores) || scores.length !== tokens.length) refuse('its tokenizer has no scores.');
+    const addsSpace = metadata['tokenizer.ggml.add_space_prefix'] !== false;
+    return {
+      tokenizerConfig,
+      tokenizerJson: {
+        ...base,
+        ...sentencePiece({
+          tokens,
+          scores: scores as number[],
+          unknown: tokenizerConfig.unk_token,
+          addsSpace,
+        }),
+        post_processor: beginning({ 'tokenizer.ggml.add_bos_token': true, ...metadata }, tokens),
+      },
+    };
+  }
   return refuse(`its tokenizer "${String(model)}" is not supported; use the Hugging Face checkpoint.`);
 }
 
@@ -109,6 +128,7 @@ function configOf(metadata: GgufMetadata, tokens: readonly string[]): Record<str
   return {
     bos_token: token('bos'),
     eos_token: token('eos'),
+    unk_token: token('unknown'),
     clean_up_tokenization_spaces: false,
     ...(typeof template === 'string' ? { chat_template: template } : {}),
   };

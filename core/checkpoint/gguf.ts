@@ -27,7 +27,8 @@ export async function openGguf(path: string): Promise<Checkpoint> {
     const parsed = await parse(path, source);
     const metadata = parsed.metadata as unknown as GgufMetadata;
     const tensors = collectTensors(parsed.tensorInfos, Number(parsed.tensorDataOffset), source);
-    const config = ggufConfig(metadata, tensors, (reason) => source.refuse(reason));
+    const divisors = await readDivisors(tensors, source);
+    const config = ggufConfig(metadata, tensors, divisors, (reason) => source.refuse(reason));
     const tokenizer = ggufTokenizer(metadata, (reason) => source.refuse(reason));
     // Llama-architecture files keep q and k rows in the order of interleaved rotary pairs.
     const interleaved =
@@ -107,6 +108,21 @@ function collectTensors(
     tensors.set(huggingFaceName(name), { shape, dtype: format.name, bytes, offset: start, type: dtype });
   }
   return tensors;
+}
+
+const ropeDivisors = 'rope_freqs.weight';
+const maxDivisors = 1024;
+
+/** Llama 3.1's scaling of rotary frequencies, one divisor each. */
+async function readDivisors(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  source: ByteSource,
+): Promise<readonly number[] | null> {
+  const tensor = tensors.get(ropeDivisors);
+  if (tensor === undefined) return null;
+  if (tensor.dtype !== 'F32' || tensor.bytes > 4 * maxDivisors)
+    source.refuse(`${ropeDivisors} is ${tensor.dtype} [${tensor.shape.join(', ')}].`);
+  return [...blockFormats.get(tensor.type)!.decode(await source.read(tensor.offset, tensor.bytes))];
 }
 
 /** Rows of each head from pairs (0, 1), (2, 3), … to halves: first all even rows, then all odd ones. */

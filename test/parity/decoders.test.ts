@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import { openCheckpoint } from '../../core/checkpoint/open.ts';
 import type { PrefillChunk, StepEngine } from '../../server/batching/engine.ts';
 import { createStepEngine } from '../../server/models/onnxruntime/step-engine.ts';
+import { fixturePath } from '../root.ts';
 import {
   type Family,
   families,
@@ -109,3 +111,13 @@ for (const family of families) {
     assert.ok(errors['int8-block']! < errors.int8! && errors.int8! < errors.int4!);
   });
 }
+
+test('a GGUF of the Llama 3 checkpoint, its rotary scaling as divisors, gives the same logits', async () => {
+  const folder = await scratch.import(await openCheckpoint(fixturePath('gguf/llama3.gguf')), 'fp32');
+  const engine = await start(folder);
+  const golden = readGolden('llama3');
+  const logits = await engine.step({ decode: [], chunk: chunkOf(golden.ids) });
+  const row = (at: number) => logits.subarray(at * engine.vocabSize, (at + 1) * engine.vocabSize);
+  assert.ok(worst(golden, row) < tolerance);
+  await engine.close();
+});

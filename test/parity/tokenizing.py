@@ -114,6 +114,17 @@ def trained(kind, strings):
     return Tokenizer.from_str(json.dumps(fields))
 
 
+def scored(tokenizer):
+    """As from a GGUF that holds pieces with scores: merges made anew by Transformers' own conversion."""
+    from transformers.convert_slow_tokenizer import generate_merges
+
+    fields = json.loads(tokenizer.to_str())
+    vocab = fields["model"]["vocab"]
+    merges = generate_merges(vocab, {token: float(-i) for token, i in vocab.items()})
+    fields["model"]["merges"] = [list(merge) for merge in merges]
+    return Tokenizer.from_str(json.dumps(fields))
+
+
 def digests(tokenizer, strings):
     result = []
     for start in range(0, STRINGS, GROUP):
@@ -151,6 +162,9 @@ def main(folder, *others):
         tokenizer = trained(kind, strings[::2])
         (folder / f"{kind}.json").write_text(tokenizer.to_str() + "\n")
         (folder / f"{kind}.digests.json").write_text(json.dumps(digests(tokenizer, strings)) + "\n")
+        if kind == "sentence-piece":
+            name = f"{kind}-scores.digests.json"
+            (folder / name).write_text(json.dumps(digests(scored(tokenizer), strings)) + "\n")
     for path in map(pathlib.Path, others):
         name = path.stem.lower().split("-")[0]
         (folder / f"real-{name}.digests.json").write_text(json.dumps(digests(load(path), strings)) + "\n")

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { ggufTokenizer } from '../../core/checkpoint/gguf-tokenizer.ts';
 import { openCheckpoint } from '../../core/checkpoint/open.ts';
 import { createRng, type Rng } from '../../core/rng.ts';
 import { loadTokenizer } from '../../core/tokenizer/load.ts';
@@ -81,6 +82,33 @@ for (const kind of kinds) {
     checkDigests(load(kind), kind);
   });
 }
+
+test('a SentencePiece model of pieces and scores, as in a GGUF, gives the ids of its conversion by Transformers', () => {
+  const { model, added_tokens: added } = readJson('sentence-piece.json') as {
+    model: { vocab: Record<string, number> };
+    added_tokens: { id: number; content: string }[];
+  };
+  const tokens = Object.entries(model.vocab)
+    .sort(([, a], [, b]) => a - b)
+    .map(([token]) => token);
+  const controls = new Set(added.map(({ id }) => id));
+  const metadata = {
+    'tokenizer.ggml.model': 'llama',
+    'tokenizer.ggml.tokens': tokens,
+    'tokenizer.ggml.scores': tokens.map((_, id) => -id),
+    'tokenizer.ggml.token_type': tokens.map((token, id) =>
+      controls.has(id) ? 3 : /^<0x..>$/.test(token) ? 6 : 1,
+    ),
+    'tokenizer.ggml.unknown_token_id': tokens.indexOf('<unk>'),
+    'tokenizer.ggml.bos_token_id': tokens.indexOf('<s>'),
+  };
+  const tokenizer = loadTokenizer(ggufTokenizer(metadata, assert.fail));
+  checkDigests(tokenizer, 'sentence-piece-scores');
+  assert.equal(
+    tokenizer.encode('a', { addSpecialTokens: true, allowSpecial: false })[0],
+    tokens.indexOf('<s>'),
+  );
+});
 
 test(`the default model's tokenizer, from its GGUF, gives Hugging Face's ids for ${numStrings} strings`, async (context) => {
   const path = realCheckpoint();
