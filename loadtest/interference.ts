@@ -19,9 +19,9 @@ const windowMs = 2000;
 export async function measureInterference(
   target: Target,
   makePrompt: MakePrompt,
-  options: { streams: number; promptTokens: number; repeats: number },
+  options: { streams: number; promptTokens: number; repeats: number; seed: number },
 ): Promise<Interference> {
-  const random = createRandom(5);
+  const random = createRandom(options.seed);
   const gaps = { undisturbed: [] as number[], disturbed: [] as number[] };
   let ttftMs = 0;
   for (let repeat = 0; repeat < options.repeats; repeat++) {

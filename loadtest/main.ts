@@ -58,7 +58,12 @@ async function main(): Promise<object> {
   if (values.scenario === 'gateway') return gateway(target.url);
   const makePrompt = await calibrate(target);
   if (values.scenario === 'interference') {
-    return measureInterference(target, makePrompt, { streams: 8, promptTokens: 1900, repeats: 3 });
+    return measureInterference(target, makePrompt, {
+      streams: 8,
+      promptTokens: 1900,
+      repeats: 3,
+      seed: whole('seed', 2 ** 31),
+    });
   }
   if (values.scenario === 'disconnects') {
     return measureDisconnects(target, makePrompt, {

@@ -25,10 +25,12 @@ export async function prepareSubjects(servers: readonly RunningServer[]): Promis
 export async function compare(subjects: readonly Subject[], options: Comparison): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (let round = 0; round < options.rounds; round++) {
-    for (const measure of options.measures) {
+    for (const [place, measure] of options.measures.entries()) {
+      // A seed of its own for each load: a server must not find prompts in a cache that an earlier load has left.
+      const seed = 1 + round * options.measures.length + place;
       for (let index = 0; index < subjects.length; index++) {
         const subject = subjects[(index + round) % subjects.length]!;
-        const value = await measure.run(subject, 1 + round);
+        const value = await measure.run(subject, seed);
         const sample = { measure: measure.name, server: subject.server.name, round, value };
         samples.push(sample);
         options.onSample(sample);

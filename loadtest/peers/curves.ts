@@ -24,6 +24,8 @@ export async function measureCurves(
   subjects: readonly Subject[],
   onPoint: (text: string) => void,
 ): Promise<Curve[]> {
+  // Beyond the seeds of the rounds, see compare.ts.
+  let seed = 1_000_000;
   const sweep = async (xs: readonly number[], toLoad: (x: number) => { clients: number; prompt: number }) => {
     const points: Point[] = [];
     for (const x of xs) {
@@ -31,8 +33,9 @@ export async function measureCurves(
         const { clients, prompt } = toLoad(x);
         // The answer has to fit into the context too.
         const promptTokens = Math.min(prompt, 4096 - 2 * outputTokens);
-        const options = { clients, promptTokens, outputTokens, numRequests: clients * 2 };
-        const { outputTokensPerSecond, interToken } = await load(subject, x, options);
+        const options = { clients, promptTokens, outputTokens, numRequests: clients };
+        seed++;
+        const { outputTokensPerSecond, interToken } = await load(subject, seed, options);
         const server = subject.server.name;
         const interTokenP50Ms = interToken.p50Ms;
         points.push({ server, x, tokensPerSecond: outputTokensPerSecond, interTokenP50Ms });

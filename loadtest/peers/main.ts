@@ -6,7 +6,7 @@ import { compare, medianOf, prepareSubjects } from './compare.ts';
 import { measureCurves } from './curves.ts';
 import { interference, prefill, throughput } from './measures.ts';
 import { writeReport } from './report.ts';
-import { type RunningServer, startServer } from './server.ts';
+import { type RunningServer, type ServerCommand, startServer } from './server.ts';
 import { type Installation, llamaServer, millrace, openVino } from './servers.ts';
 
 const { values } = parseArgs({
@@ -19,6 +19,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '2' },
     port: { type: 'string', default: '9400' },
     out: { type: 'string', default: 'docs/benchmarks' },
+    peers: { type: 'string', default: 'llama-q8,llama-q4,openvino' },
     'no-curves': { type: 'boolean', default: false },
   },
 });
@@ -39,11 +40,9 @@ async function main(): Promise<void> {
   try {
     const commands = [
       millrace(at, values.model, 0),
-      llamaServer(at, 'Q8_0', 1),
-      llamaServer(at, 'Q4_1', 2),
-      openVino(at, 3),
+      ...peersOf(values.peers).map((start, index) => start(at, 1 + index)),
     ];
-    if (values['fp32-model'] !== undefined) commands.push(millrace(at, values['fp32-model'], 4));
+    if (values['fp32-model'] !== undefined) commands.push(millrace(at, values['fp32-model'], 8));
     for (const command of commands) {
       say(`starting ${command.name}`);
       running.push(await startServer(command));
@@ -52,6 +51,22 @@ async function main(): Promise<void> {
   } finally {
     await Promise.all(running.map((server) => server.stop()));
   }
+}
+
+type Start = (at: Installation, index: number) => ServerCommand;
+
+const knownPeers: Readonly<Record<string, Start>> = {
+  'llama-q8': (at, index) => llamaServer(at, 'Q8_0', index),
+  'llama-q4': (at, index) => llamaServer(at, 'Q4_1', index),
+  openvino: openVino,
+};
+
+function peersOf(list: string): Start[] {
+  return list.split(',').map((name) => {
+    const start = knownPeers[name];
+    if (start !== undefined) return start;
+    throw new Error(`--peers names "${name}"; known are ${Object.keys(knownPeers).join(', ')}.`);
+  });
 }
 
 async function measure(running: readonly RunningServer[], at: Installation): Promise<void> {

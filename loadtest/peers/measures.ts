@@ -84,8 +84,8 @@ export const interference: Measure = {
   name: 'inter-token p99 of 8 streams while a 2,000-token prompt arrives, over undisturbed',
   unit: 'ratio',
   higherIsBetter: false,
-  async run({ server, makePrompt }) {
-    const options = { streams: 8, promptTokens: 2000, repeats: 2 };
+  async run({ server, makePrompt }, seed) {
+    const options = { streams: 8, promptTokens: 2000, repeats: 2, seed };
     return (await measureInterference(server.target, makePrompt, options)).p99Ratio;
   },
 };

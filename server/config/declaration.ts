@@ -47,7 +47,7 @@ export const settings = {
   'models.default': text({
     default: 'smollm2-135m-instruct',
     description:
-      'Model served for generation: a folder of models.dir. A model that `millrace pull` knows is fetched and imported when missing.',
+      'Model served for generation: a folder of models.dir. A model that `millrace pull` knows is fetched and imported when missing; `null` answers without a model.',
   }),
   'models.embeddings': text({
     default: '',

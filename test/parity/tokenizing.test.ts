@@ -112,7 +112,7 @@ test('a SentencePiece model of pieces and scores, as in a GGUF, gives the ids of
 
 test(`the default model's tokenizer, from its GGUF, gives Hugging Face's ids for ${numStrings} strings`, async (context) => {
   const path = realCheckpoint();
-  if (!existsSync(path)) return context.skip(`the model is not here; "npm start" fetches it`);
+  if (!existsSync(path)) return context.skip(`the model is not here; "npm run pull" fetches it`);
   const checkpoint = await openCheckpoint(path);
   checkDigests(loadTokenizer(checkpoint.tokenizer), 'real-smollm2');
   await checkpoint.close();

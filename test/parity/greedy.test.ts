@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { openCheckpoint } from '../../core/checkpoint/open.ts';
+import { systemClock } from '../../core/clock.ts';
+import { loadTokenizer } from '../../core/tokenizer/load.ts';
+import type { SequenceEvent, SequenceSpec } from '../../server/batching/request.ts';
+import { StepLoop } from '../../server/batching/step-loop.ts';
+import { createStepEngine } from '../../server/models/onnxruntime/step-engine.ts';
+import { fixturePath } from '../root.ts';
+import { Scratch } from './imported.ts';
+import { realCheckpoint } from './real-model.ts';
+
+interface Case {
+  readonly prompt: string;
+  readonly ids: readonly number[];
+  readonly continuation: readonly number[];
+  readonly gap: number;
+}
+
+/** From greedy.py beside this file. */
+const cases = JSON.parse(readFileSync(fixturePath('greedy.json'), 'utf8')) as readonly Case[];
+const [numSlots, maxContext, maxLogitRows] = [8, 128, 8];
+
+const limits = {
+  cacheTokens: numSlots * maxContext,
+  maxChunkTokens: 16,
+  minChunkTokens: 4,
+  maxLogitRows,
+  maxStretch: 1.4,
+  ageingMs: 10_000,
+  maxWaiting: 100,
+  prefixBlockTokens: 16,
+  prefixCacheBytes: 0,
+};
+
+function specOf({ ids, continuation }: Case, index: number): SequenceSpec {
+  return {
+    id: String(index),
+    promptTokens: ids,
+    maxTokens: continuation.length,
+    sampling: {
+      temperature: 0,
+      topK: 0,
+      topP: 1,
+      minP: 0,
+      repetitionPenalty: 1,
+      frequencyPenalty: 0,
+      presencePenalty: 0,
+      logitBias: [],
+      seed: 0,
+      logprobs: null,
+      promptLogprobs: null,
+    },
+    stopTokenIds: [],
+    priority: 0,
+    tenant: 'a',
+    cacheScope: 'a',
+    ttftTargetMs: 1000,
+    tpotTargetMs: 50,
+  };
+}
+
+test('the default model in fp32 says what Transformers says, twenty prompts side by side', async (context) => {
+  const path = realCheckpoint();
+  if (!existsSync(path)) return context.skip('the model is not here; "npm run pull" fetches it');
+  const scratch = new Scratch();
+  try {
+    const checkpoint = await openCheckpoint(path);
+    const tokenizer = loadTokenizer(checkpoint.tokenizer);
+    const options = { addSpecialTokens: false, allowSpecial: false };
+    for (const { prompt, ids } of cases) assert.deepEqual(tokenizer.encode(prompt, options), ids);
+    const folder = await scratch.import(checkpoint, 'fp32');
+    const engine = await createStepEngine({ folder, numSlots, maxContext, threads: 2, maxLogitRows });
+    const texts = cases.map((): number[] => []);
+    const emit = (event: SequenceEvent): void => {
+      if (event.kind === 'token') texts[Number(event.id)]!.push(event.token);
+    };
+    const loop = new StepLoop({ engine, clock: systemClock, limits, emit });
+    cases.forEach((each, index) => void loop.submit(specOf(each, index)));
+    while (!loop.isIdle) await loop.runStep();
+    await engine.close();
+    for (const [index, { prompt, continuation, gap }] of cases.entries()) {
+      assert.deepEqual(texts[index], continuation, `${prompt} (least gap ${gap})`);
+    }
+  } finally {
+    scratch.remove();
+  }
+});
