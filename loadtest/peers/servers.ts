@@ -61,7 +61,7 @@ export function llamaServer(
     '-t': at.threads,
     '-tb': at.threads,
     '-np': maxParallel,
-    '-c': maxParallel * 2048,
+    '-c': maxParallel * contextTokens,
     '-fa': flash ? 'on' : 'off',
   };
   return {
