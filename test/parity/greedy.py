@@ -1,7 +1,7 @@
 """Writes how SmolLM2-135M-Instruct goes on after twenty prompts, greedily, in Transformers in fp32.
 
 Run: python test/parity/greedy.py SmolLM2-135M-Instruct.Q4_1.gguf test/fixtures/greedy.json
-Made with torch 2.15.0 and transformers 5.24.0; the weights are those that the GGUF decodes to. `gap` is the least
+Made with torch 2.15.0, transformers 5.24.0 and accelerate; the weights are those that the GGUF decodes to. `gap` is the least
 difference between the best two logits on the way: far more than fp32 sums in another order can differ by.
 """
 
