@@ -2,22 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createFakeEngine } from '../models/fake-engine.ts';
-import type { SamplingParams, SequenceSpec } from './request.ts';
+import { greedy, type SequenceSpec } from './request.ts';
 import { StepLoop, type StepLoopLimits } from './step-loop.ts';
-
-const sampling: SamplingParams = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  logitBias: [],
-  seed: 1,
-  logprobs: null,
-  promptLogprobs: null,
-};
 
 const limits: StepLoopLimits = {
   cacheTokens: 100_000,
@@ -35,7 +21,7 @@ const specOf = (id: string, options: Partial<SequenceSpec> = {}): SequenceSpec =
   id,
   promptTokens: Array.from({ length: 32 }, (_, index) => index),
   maxTokens: 16,
-  sampling,
+  sampling: greedy,
   stopTokenIds: [],
   priority: 0,
   tenant: 'a',

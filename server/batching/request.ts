@@ -24,6 +24,21 @@ export interface SamplingParams {
   readonly promptLogprobs: number | null;
 }
 
+/** The likeliest token each time, and nothing else asked for. */
+export const greedy: SamplingParams = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  frequencyPenalty: 0,
+  presencePenalty: 0,
+  logitBias: [],
+  seed: 0,
+  logprobs: null,
+  promptLogprobs: null,
+};
+
 export interface SequenceSpec {
   /** Unique among the running ones. */
   readonly id: string;

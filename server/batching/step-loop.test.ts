@@ -7,27 +7,13 @@ import { test } from 'node:test';
 import { createRng, type Rng } from '../../core/rng.ts';
 import { createFakeEngine, nextToken } from '../models/fake-engine.ts';
 import type { StepPlan } from './engine.ts';
-import type { SamplingParams, SequenceEvent, SequenceSpec } from './request.ts';
+import { greedy, type SequenceEvent, type SequenceSpec } from './request.ts';
 import { StepLoop, type StepLoopLimits } from './step-loop.ts';
 
 const numSeeds = 400;
 const numSequences = 30;
 const vocabSize = 32;
 const maxSteps = 20_000;
-
-const greedy: SamplingParams = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  logitBias: [],
-  seed: 1,
-  logprobs: null,
-  promptLogprobs: null,
-};
 
 interface World {
   readonly limits: StepLoopLimits;

@@ -4,7 +4,7 @@
  */
 import { MillraceError } from '../../core/errors.ts';
 import type { InferenceEngine } from '../batching/engine.ts';
-import type { SequenceSpec, TokenLogprob } from '../batching/request.ts';
+import { greedy, type SequenceSpec, type TokenLogprob } from '../batching/request.ts';
 
 export interface PerplexityOptions {
   readonly engine: InferenceEngine;
@@ -27,19 +27,7 @@ function scoringSpec(id: string, promptTokens: readonly number[]): SequenceSpec 
     id,
     promptTokens,
     maxTokens: 0,
-    sampling: {
-      temperature: 0,
-      topK: 0,
-      topP: 1,
-      minP: 0,
-      repetitionPenalty: 1,
-      frequencyPenalty: 0,
-      presencePenalty: 0,
-      logitBias: [],
-      seed: 0,
-      logprobs: null,
-      promptLogprobs: 0,
-    },
+    sampling: { ...greedy, promptLogprobs: 0 },
     stopTokenIds: [],
     priority: 0,
     tenant: 'perplexity',

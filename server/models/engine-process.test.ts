@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { systemClock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
-import type { SequenceEvent, SequenceSpec } from '../batching/request.ts';
+import { greedy, type SequenceEvent, type SequenceSpec } from '../batching/request.ts';
 import { startEngine } from './engine-process.ts';
 import { nextToken } from './fake-engine.ts';
 
@@ -52,19 +52,7 @@ function run(engine: Engine, maxTokens: number) {
     id,
     promptTokens: [1, 2, 3],
     maxTokens,
-    sampling: {
-      temperature: 0,
-      topK: 0,
-      topP: 1,
-      minP: 0,
-      repetitionPenalty: 1,
-      frequencyPenalty: 0,
-      presencePenalty: 0,
-      logitBias: [],
-      seed: 1,
-      logprobs: null,
-      promptLogprobs: null,
-    },
+    sampling: greedy,
     stopTokenIds: [],
     priority: 0,
     tenant: 'a',

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { openCheckpoint } from '../../core/checkpoint/open.ts';
 import { systemClock } from '../../core/clock.ts';
 import { loadTokenizer } from '../../core/tokenizer/load.ts';
-import type { SequenceEvent, SequenceSpec } from '../../server/batching/request.ts';
+import { greedy, type SequenceEvent, type SequenceSpec } from '../../server/batching/request.ts';
 import { StepLoop } from '../../server/batching/step-loop.ts';
 import { createStepEngine } from '../../server/models/onnxruntime/step-engine.ts';
 import { fixturePath } from '../root.ts';
@@ -39,19 +39,7 @@ function specOf({ ids, continuation }: Case, index: number): SequenceSpec {
     id: String(index),
     promptTokens: ids,
     maxTokens: continuation.length,
-    sampling: {
-      temperature: 0,
-      topK: 0,
-      topP: 1,
-      minP: 0,
-      repetitionPenalty: 1,
-      frequencyPenalty: 0,
-      presencePenalty: 0,
-      logitBias: [],
-      seed: 0,
-      logprobs: null,
-      promptLogprobs: null,
-    },
+    sampling: greedy,
     stopTokenIds: [],
     priority: 0,
     tenant: 'a',
