@@ -85,13 +85,15 @@ export class Calibrator {
       const path = join(scratch, 'layer.onnx');
       await writeFile(path, await this.emit(scratch, layer, candidates));
       const graph = await this.open(path);
-      const outputs = await graph.run({
-        residual: { dims: [1, this.length, this.config.hiddenSize], data: this.residual },
-        lengths: { dims: [1], data: Int32Array.of(this.length - 1) },
-        total: { dims: [1], data: Int32Array.of(this.length) },
-      });
-      await graph.close();
-      return outputs;
+      try {
+        return await graph.run({
+          residual: { dims: [1, this.length, this.config.hiddenSize], data: this.residual },
+          lengths: { dims: [1], data: Int32Array.of(this.length - 1) },
+          total: { dims: [1], data: Int32Array.of(this.length) },
+        });
+      } finally {
+        await graph.close();
+      }
     } finally {
       await rm(scratch, { recursive: true, force: true });
     }

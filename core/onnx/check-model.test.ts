@@ -79,6 +79,17 @@ const refused: readonly (readonly [name: string, bytes: Uint8Array, reason: RegE
   ],
   ['no length', tensorOf({ location: 'weights.bin' }), /no number/],
   ['a shape that overflows', tensorOf(place, [2 ** 31, 2 ** 31, 2 ** 31]), /its shape says/],
+  [
+    'a kind of place that a 32-bit reader takes for another',
+    modelOf(
+      5,
+      new ProtobufWriter()
+        .varint(2, 1)
+        .packedVarints(1, [0])
+        .varint(14, 2 ** 32 + 1),
+    ),
+    /unknown kind of place/,
+  ],
   ['strings as weights', tensorOf(place, [8], 8), /type that is not one of ours/],
   [
     'inline bytes that lie about their shape',

@@ -16,6 +16,7 @@ const graph = { node: 1, initializer: 5, sparseInitializer: 15 } as const;
 const node = { opType: 4, attribute: 5, domain: 7, overload: 8 } as const;
 const attribute = { name: 1, type: 20 } as const;
 const tensor = { dims: 1, dataType: 2, name: 8, rawData: 9, externalData: 13, dataLocation: 14 } as const;
+const dataLocations = { inline: 0, external: 1 } as const;
 const entry = { key: 1, value: 2 } as const;
 /** FLOAT, INT, STRING, FLOATS, INTS, STRINGS: attributes that are plain values. */
 const plainAttributes = new Set<number>([1, 2, 3, 6, 7, 8]);
@@ -80,8 +81,10 @@ function checkTensor(bytes: Uint8Array, { dataFiles }: ModelSurroundings): void 
   const type = typeNames.get(numberOf(bytes, tensor.dataType) ?? 0);
   if (type === undefined) throw new Error(`its tensor "${name}" has a type that is not one of ours`);
   const size = dimsOf(bytes).reduce((product, dim) => product * dim, BigInt(dataTypeBytes[type]));
-  const isExternal = numberOf(bytes, tensor.dataLocation) === 1;
-  if (!isExternal) {
+  const place = numberOf(bytes, tensor.dataLocation) ?? dataLocations.inline;
+  if (place !== dataLocations.inline && place !== dataLocations.external)
+    throw new Error(`its tensor "${name}" lies in an unknown kind of place, ${place}`);
+  if (place === dataLocations.inline) {
     const raw = lastBytes(bytes, tensor.rawData)?.length ?? 0;
     if (BigInt(raw) !== size)
       throw new Error(`its tensor "${name}" has ${raw} bytes, its shape says ${size}`);

@@ -45,11 +45,14 @@ async function checkFile(folder: string, { path, bytes, sha256 }: FileEntry): Pr
 }
 
 /** A manifest proves that nothing was changed since it was written, not that who wrote it meant well. */
-async function checkGraphFile(folder: string, path: string, { files }: Manifest): Promise<void> {
+async function checkGraphFile(
+  folder: string,
+  { path, bytes }: FileEntry,
+  { files }: Manifest,
+): Promise<void> {
   const dataFiles = new Map(
     files.filter((file) => file.path.endsWith('.bin')).map((file) => [file.path, file.bytes]),
   );
-  const { bytes } = files.find((file) => file.path === path)!;
   if (bytes > maxGraphBytes) refuse(folder, `${path} is too large`);
   try {
     checkModel(await readFile(join(folder, path)), { dataFiles });
@@ -72,8 +75,8 @@ export async function openVersion(modelsDir: string, name: string): Promise<Vers
   const stranger = (await readdir(folder)).find((path) => !listed.has(path));
   if (stranger !== undefined) refuse(folder, `${stranger} is not in the manifest`);
   for (const file of manifest.files) await checkFile(folder, file);
-  for (const { path } of manifest.files)
-    if (path.endsWith('.onnx')) await checkGraphFile(folder, path, manifest);
+  for (const file of manifest.files)
+    if (file.path.endsWith('.onnx')) await checkGraphFile(folder, file, manifest);
   return { folder, manifest };
 }
 
