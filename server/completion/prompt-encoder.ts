@@ -13,7 +13,7 @@ export interface PromptEncoder {
   close(): Promise<void>;
 }
 
-/** Characters, all texts together; the slowest known text of this length takes some 10 ms. */
+/** Characters, all texts together; the slowest text tried, one letter repeated, takes 18 to 57 ms of this length. */
 const maxCharactersAtOnce = 4_096;
 const maxPending = 64;
 const timeoutMs = 20_000;
