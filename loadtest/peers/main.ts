@@ -79,7 +79,7 @@ async function measure(running: readonly RunningServer[], at: Installation): Pro
       say(`round ${round + 1}: ${server}: ${name}: ${value.toFixed(2)}`),
   });
   const curves = values['no-curves'] ? [] : await measureCurves(subjects, say);
-  const commands = running.map((server) => ({
+  const servers = running.map((server) => ({
     name: server.name,
     command: server.command,
     memoryMb: server.peakMemoryMb(),
@@ -93,7 +93,7 @@ async function measure(running: readonly RunningServer[], at: Installation): Pro
   await writeReport(folder, {
     date,
     ours: running[0]!.name,
-    servers: commands,
+    servers,
     alone,
     measures,
     samples,

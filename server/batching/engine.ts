@@ -84,6 +84,28 @@ export interface EngineStats {
   readonly decodeTokensPerSecond: number;
 }
 
+/** Of an engine that has not said anything yet. */
+export const noStats: EngineStats = {
+  numRunning: 0,
+  numWaiting: 0,
+  numSlots: 0,
+  cacheTokens: 0,
+  cacheTokensMax: 0,
+  prefixLookupTokens: 0,
+  prefixHitTokens: 0,
+  prefixBytes: 0,
+  steps: 0,
+  lastStepMs: 0,
+  predictedStepMs: 0,
+  batchTokens: 0,
+  preemptions: 0,
+  promptTokens: 0,
+  generatedTokens: 0,
+  restarts: 0,
+  prefillTokensPerSecond: 0,
+  decodeTokensPerSecond: 0,
+};
+
 export interface InferenceEngine {
   /** Id of the model version served, "sha256:…" shortened for humans by the caller. */
   readonly version: string;

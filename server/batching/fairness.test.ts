@@ -1,8 +1,8 @@
 /** Who goes first, seen from outside: sequences in, order of tokens out, under a virtual clock. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { specOf } from '../../test/specs.ts';
 import { createFakeEngine } from '../models/fake-engine.ts';
-import { greedy, type SequenceSpec } from './request.ts';
 import { StepLoop, type StepLoopLimits } from './step-loop.ts';
 
 const limits: StepLoopLimits = {
@@ -16,20 +16,6 @@ const limits: StepLoopLimits = {
   prefixBlockTokens: 16,
   prefixCacheBytes: 0,
 };
-
-const specOf = (id: string, options: Partial<SequenceSpec> = {}): SequenceSpec => ({
-  id,
-  promptTokens: Array.from({ length: 32 }, (_, index) => index),
-  maxTokens: 16,
-  sampling: greedy,
-  stopTokenIds: [],
-  priority: 0,
-  tenant: 'a',
-  cacheScope: 'a',
-  ttftTargetMs: 1000,
-  tpotTargetMs: 50,
-  ...options,
-});
 
 function createWorld({ numSlots = 4, changes = {} as Partial<StepLoopLimits> } = {}) {
   let nowMs = 0;

@@ -4,24 +4,12 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { createRng, nextGaussian } from '../../core/rng.ts';
 import { fixturePath } from '../../test/root.ts';
-import type { SamplingParams } from './request.ts';
+import { greedy, type SamplingParams } from './request.ts';
 import { argmax, logprobOf, sample } from './sampler.ts';
 import { Sequence } from './sequence.ts';
 import { topIndices } from './top.ts';
 
-const open: SamplingParams = {
-  temperature: 1,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  logitBias: [],
-  seed: 1,
-  logprobs: null,
-  promptLogprobs: null,
-};
+const open: SamplingParams = { ...greedy, temperature: 1, seed: 1 };
 
 function createSequence(sampling: Partial<SamplingParams>, promptTokens = [0]): Sequence {
   const rest = { maxTokens: 9, stopTokenIds: [], priority: 0, tenant: '', cacheScope: '' };

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { systemClock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
-import { greedy, type SequenceEvent, type SequenceSpec } from '../batching/request.ts';
+import { specOf } from '../../test/specs.ts';
+import type { SequenceEvent } from '../batching/request.ts';
 import { startEngine } from './engine-process.ts';
 import { nextToken } from './fake-engine.ts';
 
@@ -48,18 +49,7 @@ let nextId = 0;
 
 function run(engine: Engine, maxTokens: number) {
   const id = `sequence-${nextId++}`;
-  const spec: SequenceSpec = {
-    id,
-    promptTokens: [1, 2, 3],
-    maxTokens,
-    sampling: greedy,
-    stopTokenIds: [],
-    priority: 0,
-    tenant: 'a',
-    cacheScope: 'a',
-    ttftTargetMs: 1000,
-    tpotTargetMs: 50,
-  };
+  const spec = specOf(id, { promptTokens: [1, 2, 3], maxTokens });
   const events: SequenceEvent[] = [];
   let first: () => void = () => {};
   const started = new Promise<void>((resolve) => {

@@ -2,7 +2,7 @@
  * The gateway's side of an engine host: passes sequences in and events out. Whatever happens to the host, every
  * submitted sequence gets its 'end'.
  */
-import type { EngineState, EngineStats, InferenceEngine } from '../batching/engine.ts';
+import { type EngineState, type EngineStats, type InferenceEngine, noStats } from '../batching/engine.ts';
 import type { SequenceEvent, SequenceSpec } from '../batching/request.ts';
 import type { FromHost, HostOptions, HostStats, ToHost } from './host-messages.ts';
 import { HostProcess, type HostProcessOptions } from './host-process.ts';
@@ -13,26 +13,6 @@ export interface EngineProcessOptions extends HostProcessOptions {
 }
 
 type Ready = Extract<FromHost, { kind: 'ready' }>;
-
-const noStats: HostStats = {
-  numRunning: 0,
-  numWaiting: 0,
-  numSlots: 0,
-  cacheTokens: 0,
-  cacheTokensMax: 0,
-  prefixLookupTokens: 0,
-  prefixHitTokens: 0,
-  prefixBytes: 0,
-  steps: 0,
-  lastStepMs: 0,
-  predictedStepMs: 0,
-  batchTokens: 0,
-  preemptions: 0,
-  promptTokens: 0,
-  generatedTokens: 0,
-  prefillTokensPerSecond: 0,
-  decodeTokensPerSecond: 0,
-};
 
 /** Starts the host and waits until it serves. Throws engine_unavailable when it cannot. */
 export async function startEngine(

@@ -1,27 +1,8 @@
 /** Answers every sequence at once with one and the same token: what is left to measure is the gateway. */
-import type { EngineStats, InferenceEngine } from '../batching/engine.ts';
+import { type EngineStats, type InferenceEngine, noStats } from '../batching/engine.ts';
 import type { SequenceEvent, SequenceSpec } from '../batching/request.ts';
 
-const idle: EngineStats = {
-  numRunning: 0,
-  numWaiting: 0,
-  numSlots: 1024,
-  cacheTokens: 0,
-  cacheTokensMax: 0,
-  prefixLookupTokens: 0,
-  prefixHitTokens: 0,
-  prefixBytes: 0,
-  steps: 0,
-  lastStepMs: 0,
-  predictedStepMs: 0,
-  batchTokens: 0,
-  preemptions: 0,
-  promptTokens: 0,
-  generatedTokens: 0,
-  restarts: 0,
-  prefillTokensPerSecond: 0,
-  decodeTokensPerSecond: 0,
-};
+const idle: EngineStats = { ...noStats, numSlots: 1024 };
 
 export function createNullEngine(options: {
   maxContext: number;

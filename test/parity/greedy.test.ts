@@ -4,10 +4,11 @@ import { test } from 'node:test';
 import { openCheckpoint } from '../../core/checkpoint/open.ts';
 import { systemClock } from '../../core/clock.ts';
 import { loadTokenizer } from '../../core/tokenizer/load.ts';
-import { greedy, type SequenceEvent, type SequenceSpec } from '../../server/batching/request.ts';
+import type { SequenceEvent } from '../../server/batching/request.ts';
 import { StepLoop } from '../../server/batching/step-loop.ts';
 import { createStepEngine } from '../../server/models/onnxruntime/step-engine.ts';
 import { fixturePath } from '../root.ts';
+import { specOf } from '../specs.ts';
 import { Scratch } from './imported.ts';
 import { realCheckpoint } from './real-model.ts';
 
@@ -34,21 +35,6 @@ const limits = {
   prefixCacheBytes: 0,
 };
 
-function specOf({ ids, continuation }: Case, index: number): SequenceSpec {
-  return {
-    id: String(index),
-    promptTokens: ids,
-    maxTokens: continuation.length,
-    sampling: greedy,
-    stopTokenIds: [],
-    priority: 0,
-    tenant: 'a',
-    cacheScope: 'a',
-    ttftTargetMs: 1000,
-    tpotTargetMs: 50,
-  };
-}
-
 test('the default model in fp32 says what Transformers says, twenty prompts side by side', async (context) => {
   const path = realCheckpoint();
   if (!existsSync(path)) return context.skip('the model is not here; "npm run pull" fetches it');
@@ -65,7 +51,9 @@ test('the default model in fp32 says what Transformers says, twenty prompts side
       if (event.kind === 'token') texts[Number(event.id)]!.push(event.token);
     };
     const loop = new StepLoop({ engine, clock: systemClock, limits, emit });
-    cases.forEach((each, index) => void loop.submit(specOf(each, index)));
+    cases.forEach(({ ids, continuation }, index) => {
+      loop.submit(specOf(String(index), { promptTokens: ids, maxTokens: continuation.length }));
+    });
     while (!loop.isIdle) await loop.runStep();
     await engine.close();
     for (const [index, { prompt, continuation, gap }] of cases.entries()) {
