@@ -1,9 +1,10 @@
 /** Runs an encoder version: token ids in, one vector per text out, over the graph of core/arch/encoder-graph.ts. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { Tensor } from 'onnxruntime-node';
 import type { ModelDescription } from '../../../core/import/import.ts';
 import { invariant } from '../../../core/invariant.ts';
+import { openSession } from './open-session.ts';
 
 export interface EncoderSession {
   readonly dimensions: number;
@@ -22,13 +23,7 @@ export async function createEncoderSession(options: {
   const text = await readFile(join(options.folder, 'model.json'), 'utf8');
   const { config } = JSON.parse(text) as ModelDescription;
   invariant(config.kind === 'encoder', 'an encoder session runs an encoder');
-  const session = await InferenceSession.create(join(options.folder, 'encoder.onnx'), {
-    intraOpNumThreads: options.threads,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    // Shapes change with every batch.
-    enableMemPattern: false,
-  });
+  const session = await openSession(join(options.folder, 'encoder.onnx'), options);
   const { hiddenSize, maxContext } = config;
   return {
     dimensions: hiddenSize,

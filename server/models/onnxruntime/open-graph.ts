@@ -1,14 +1,11 @@
 /** Runs model files for the import's calibration. */
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { Tensor } from 'onnxruntime-node';
 import type { HostTensor, OpenGraph } from '../../../core/import/open-graph.ts';
+import { openSession } from './open-session.ts';
 
 export function createOpenGraph(options: { threads: number }): OpenGraph {
   return async (path) => {
-    const session = await InferenceSession.create(path, {
-      intraOpNumThreads: options.threads,
-      interOpNumThreads: 1,
-      graphOptimizationLevel: 'basic',
-    });
+    const session = await openSession(path, options);
     return {
       async run(feeds) {
         const tensors = Object.entries(feeds).map(([name, feed]) => [name, toTensor(feed)] as const);

@@ -4,12 +4,13 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import type { DecoderConfig } from '../../../core/arch/config.ts';
 import { cacheName } from '../../../core/arch/serving-graph.ts';
 import type { ModelDescription } from '../../../core/import/import.ts';
 import { invariant } from '../../../core/invariant.ts';
 import type { CacheBlock, StepEngine, StepPlan } from '../../batching/engine.ts';
+import { openSession } from './open-session.ts';
 import { SlotCache } from './slot-cache.ts';
 
 export interface StepEngineOptions {
@@ -27,13 +28,7 @@ export async function createStepEngine(options: StepEngineOptions): Promise<Step
   const text = await readFile(join(options.folder, 'model.json'), 'utf8');
   const { config } = JSON.parse(text) as ModelDescription;
   invariant(config.kind === 'decoder', 'a step engine runs a decoder');
-  const session = await InferenceSession.create(join(options.folder, 'serving.onnx'), {
-    intraOpNumThreads: options.threads,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    // Shapes change with every step: memory patterns would be planned, and kept, for each of them.
-    enableMemPattern: false,
-  });
+  const session = await openSession(join(options.folder, 'serving.onnx'), options);
   const engine = new OrtStepEngine(session, config, options);
   await engine.warmUp();
   return engine;
