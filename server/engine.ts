@@ -1,11 +1,12 @@
 /** Engines over version folders, as the configuration says. */
 import { availableParallelism } from 'node:os';
 import { systemClock } from '../core/clock.ts';
-import type { EmbeddingEngine, InferenceEngine } from './batching/engine.ts';
+import type { EmbeddingEngine, InferenceEngine, ScoringEngine } from './batching/engine.ts';
 import type { Config } from './config/declaration.ts';
 import { environment } from './config/environment.ts';
 import { startEncoder } from './models/encoder-process.ts';
 import { startEngine } from './models/engine-process.ts';
+import { createScorer } from './models/scorer-process.ts';
 
 /** A lone prompt may stretch running sequences' steps by this much; measured, see docs/experiments.md. */
 const maxStretch = 1.4;
@@ -18,7 +19,10 @@ const ageingMs = 10_000;
 const startTimeoutMs = 120_000;
 /** Of an encoder's batches: what the dynamic batcher keeps, see server/batching/batch-size.ts. */
 const batchLimits = { minSize: 4, maxSize: 32, targetMs: 50 };
-/** Inputs that may wait for an encoder, per request that may wait in all. */
+/** Of a scorer's: a decoder is slower, and nobody waits for its answers word by word. */
+const scoringLimits = { minSize: 1, maxSize: 32, targetMs: 500 };
+const scorerIdleMs = 300_000;
+/** Inputs that may wait for a batch host, per request that may wait in all. */
 const inputsPerRequest = 16;
 
 export interface EngineSource {
@@ -75,6 +79,25 @@ export function startConfiguredEncoder(
     clock: systemClock,
     startTimeoutMs,
     log,
+    environment,
+  });
+}
+
+/** Its host starts with the first request. The caller closes it. */
+export function createConfiguredScorer(
+  source: EngineSource,
+  config: Config,
+  options: { readonly maxContext: number; readonly log: (message: string) => void },
+): ScoringEngine {
+  return createScorer({
+    folder: source.folder,
+    threads: config['engine.threads'] || availableParallelism(),
+    maxContext: options.maxContext,
+    idleMs: scorerIdleMs,
+    limits: { ...scoringLimits, maxWaiting: config['queue.maxWaiting'] * inputsPerRequest },
+    clock: systemClock,
+    startTimeoutMs,
+    log: options.log,
     environment,
   });
 }

@@ -64,6 +64,11 @@ async function closeApp(app: App): Promise<void> {
   await app.close().finally(() => clearInterval(timer));
 }
 
+async function closeModel(model: ServedModel): Promise<void> {
+  const scorer = model.kind === 'generator' ? model.scorer : null;
+  await Promise.all([model.encoder.close(), model.engine.close(), scorer?.close()]);
+}
+
 async function startModels(
   config: Config,
   view: StartView,
@@ -81,7 +86,7 @@ async function startModels(
     if (embeddings !== '') await start(embeddings, (name) => startEmbedder(name, config, log));
     return models;
   } catch (error) {
-    await Promise.all(models.map((model) => model.engine.close()));
+    await Promise.all(models.map(closeModel));
     throw error;
   }
 }
@@ -95,7 +100,7 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
   const close = async (): Promise<void> => {
     readiness.draining = true;
     await Promise.all(apps.map(closeApp));
-    await Promise.all(models.flatMap((model) => [model.encoder.close(), model.engine.close()]));
+    await Promise.all(models.map(closeModel));
   };
   const observe = () =>
     models.flatMap((model) => {

@@ -13,7 +13,7 @@ const template = '{% for message in messages %}{{ message.role }}: {{ message.co
 
 export function createNullModel(maxContext: number): ServedGenerator {
   const vocab = Object.fromEntries([...byteOfCharacter].map(([character, byte]) => [character, byte]));
-  const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false };
+  const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
   const files = {
     tokenizerJson: {
       version: '1.0',
@@ -39,6 +39,7 @@ export function createNullModel(maxContext: number): ServedGenerator {
     encoder: createPromptEncoder(tokenizer, files),
     template: loadChatTemplate(files),
     eosTokenIds: [],
+    scorer: null,
     engine: createNullEngine({ maxContext, vocabSize: tokenizer.vocabSize, token: token! }),
   };
 }

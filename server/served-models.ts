@@ -15,7 +15,7 @@ import type {
   ServedModel,
 } from './completion/served-model.ts';
 import type { Config } from './config/declaration.ts';
-import { startConfiguredEncoder, startConfiguredEngine } from './engine.ts';
+import { createConfiguredScorer, startConfiguredEncoder, startConfiguredEngine } from './engine.ts';
 
 type Log = (message: string) => void;
 
@@ -60,12 +60,14 @@ async function open(name: string, kind: 'decoder' | 'encoder', config: Config): 
 export async function startGenerator(name: string, config: Config, log: Log): Promise<ServedGenerator> {
   const { version, description, files, served } = await open(name, 'decoder', config);
   const source = { folder: version.folder, version: served.version };
+  const engine = await startConfiguredEngine(source, config, log);
   return {
     ...served,
     kind: 'generator',
     template: loadChatTemplate(files),
     eosTokenIds: description.config.kind === 'decoder' ? description.config.eosTokenIds : [],
-    engine: await startConfiguredEngine(source, config, log),
+    engine,
+    scorer: createConfiguredScorer(source, config, { maxContext: engine.maxContext, log }),
   };
 }
 

@@ -2,7 +2,7 @@
  * The graph that scores: log-likelihood of given next tokens, no cache, whole right-padded sequences.
  * Inputs: input_ids int64 [B, S] · lengths int32 [B], each row's length minus one · total int32 [1] = S ·
  *   rows int64 [R], positions in the flattened [B·S] · targets int64 [R, 1], the token asked for at each of them.
- * Outputs: logprobs fp32 [R, 1], natural logarithm.
+ * Outputs: logprobs fp32 [R, 1], natural logarithm · best fp32 [R, 1], that of the likeliest token at the same place.
  */
 import { GraphBuilder } from '../onnx/graph.ts';
 import type { DecoderConfig } from './config.ts';
@@ -20,11 +20,13 @@ export function emitScoringGraph(
   const rows = graph.input('rows', 'int64', ['R']);
   const targets = graph.input('targets', 'int64', ['R', 1]);
   graph.output('logprobs', 'float32', ['R', 1]);
+  graph.output('best', 'float32', ['R', 1]);
   const hidden = emitDecoder(graph, config, weights, ids, {
     attention: wholeAttention(graph, config, weights, lengths, total),
     adapt: (_layer, _linear, _x, y) => y,
   });
   const logprobs = graph.node('LogSoftmax', [emitHead(graph, config, weights, hidden, rows)], { axis: -1 });
   graph.nodeInto(['logprobs'], 'GatherElements', [logprobs, targets], { axis: 1 });
+  graph.nodeInto(['best'], 'ReduceMax', [logprobs, graph.constant('int64', [1], [1])], { keepdims: 1 });
   return graph.finish(`${config.family}-scoring`);
 }

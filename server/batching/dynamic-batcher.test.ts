@@ -5,6 +5,7 @@ import { DynamicBatcher } from './dynamic-batcher.ts';
 
 const limits = { minSize: 4, maxSize: 32, targetMs: 50, maxWaiting: 8 };
 const clock = { nowMs: () => performance.now() };
+const lengthOf = (tokens: readonly number[]): number => tokens.length;
 const vectorOf = (tokens: readonly number[]): Float32Array => Float32Array.of(tokens[0]!);
 
 /** A run that ends when it is let go, and keeps what it was given. */
@@ -28,7 +29,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 test('what arrives while a batch runs forms the next one, and each caller gets its own vectors in order', async () => {
   const engine = gated();
-  const batcher = new DynamicBatcher({ clock, limits, run: engine.run });
+  const batcher = new DynamicBatcher({ clock, limits, lengthOf, run: engine.run });
   const first = batcher.submit([[1], [2]], {});
   await turn();
   const [second, third] = [batcher.submit([[3]], {}), batcher.submit([[4], [5]], {})];
@@ -48,7 +49,7 @@ test('what arrives while a batch runs forms the next one, and each caller gets i
 
 test('an aborted request leaves the queue and is never computed', async () => {
   const engine = gated();
-  const batcher = new DynamicBatcher({ clock, limits, run: engine.run });
+  const batcher = new DynamicBatcher({ clock, limits, lengthOf, run: engine.run });
   const first = batcher.submit([[1]], {});
   await turn();
   const ended = new AbortController();
@@ -67,7 +68,7 @@ test('a full queue refuses with a time to retry; a failing batch fails its own i
   let isBroken = false;
   const run = (inputs: readonly (readonly number[])[]) =>
     isBroken ? Promise.reject(new Error('broken')) : engine.run(inputs);
-  const batcher = new DynamicBatcher({ clock, limits, run });
+  const batcher = new DynamicBatcher({ clock, limits, lengthOf, run });
   const first = batcher.submit([[1]], {});
   await turn();
   const many = batcher.submit(

@@ -4,28 +4,30 @@ import { MillraceError } from '../../core/errors.ts';
 import { BatchQueue } from './batch-queue.ts';
 import type { BatchLimits } from './batch-size.ts';
 
-export interface DynamicBatcherOptions {
+export interface DynamicBatcherOptions<Input> {
   readonly clock: Clock;
   readonly limits: BatchLimits & { readonly maxWaiting: number };
   /** One result per input, in order. Rejects as a whole. */
-  readonly run: (inputs: readonly (readonly number[])[]) => Promise<readonly Float32Array[]>;
+  readonly run: (inputs: readonly Input[]) => Promise<readonly Float32Array[]>;
+  /** Tokens of an input. */
+  readonly lengthOf: (input: Input) => number;
 }
 
-interface Item {
-  readonly tokens: readonly number[];
+interface Item<Input> {
+  readonly input: Input;
   readonly length: number;
-  resolve(vector: Float32Array): void;
+  resolve(result: Float32Array): void;
   reject(error: unknown): void;
 }
 
 const minRetryMs = 100;
 
-export class DynamicBatcher {
-  private readonly options: DynamicBatcherOptions;
-  private readonly queue: BatchQueue<Item>;
+export class DynamicBatcher<Input> {
+  private readonly options: DynamicBatcherOptions<Input>;
+  private readonly queue: BatchQueue<Item<Input>>;
   private isRunning = false;
 
-  constructor(options: DynamicBatcherOptions) {
+  constructor(options: DynamicBatcherOptions<Input>) {
     this.options = options;
     this.queue = new BatchQueue(options.limits);
   }
@@ -38,21 +40,18 @@ export class DynamicBatcher {
    * All of a request's inputs, in order. Throws queue_full when they find no room, what `run` throws, and the
    * signal's reason when it is aborted; inputs that still wait are then dropped.
    */
-  async submit(
-    inputs: readonly (readonly number[])[],
-    { signal }: { signal?: AbortSignal },
-  ): Promise<Float32Array[]> {
+  async submit(inputs: readonly Input[], { signal }: { signal?: AbortSignal }): Promise<Float32Array[]> {
     signal?.throwIfAborted();
     const { numWaiting } = this.queue;
     if (numWaiting > 0 && numWaiting + inputs.length > this.options.limits.maxWaiting) {
       const retryAfterMs = Math.max(minRetryMs, Math.ceil(this.queue.predictMs()));
       throw new MillraceError('queue_full', { waiting: numWaiting, retryAfterMs });
     }
-    const items: Item[] = [];
+    const items: Item<Input>[] = [];
     const results = inputs.map(
-      (tokens) =>
+      (input) =>
         new Promise<Float32Array>((resolve, reject) => {
-          items.push({ tokens, length: tokens.length, resolve, reject });
+          items.push({ input, length: this.options.lengthOf(input), resolve, reject });
         }),
     );
     const leave = (): void => {
@@ -79,10 +78,10 @@ export class DynamicBatcher {
       const { clock, run } = this.options;
       const startMs = clock.nowMs();
       try {
-        const vectors = await run(batch.items.map(({ tokens }) => tokens));
+        const results = await run(batch.items.map(({ input }) => input));
         this.queue.finished(batch, clock.nowMs() - startMs);
         batch.items.forEach((item, index) => {
-          item.resolve(vectors[index]!);
+          item.resolve(results[index]!);
         });
       } catch (error) {
         for (const item of batch.items) item.reject(error);

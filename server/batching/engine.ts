@@ -132,3 +132,24 @@ export interface EmbeddingEngine {
   embed(inputs: readonly (readonly number[])[], options: { signal?: AbortSignal }): Promise<Float32Array[]>;
   close(): Promise<void>;
 }
+
+/** Tokens of which those from index `from` on are scored, each given all before it; `from` is 1 or more. */
+export interface ScoringInput {
+  readonly tokens: readonly number[];
+  readonly from: number;
+}
+
+export interface Score {
+  /** Natural logarithm of each scored token's probability. */
+  readonly logprobs: Float32Array;
+  /** Whether each scored token was the likeliest one. */
+  readonly isGreedy: boolean;
+}
+
+/** Log-likelihoods of given texts. Scores come back in the order of the inputs. `score` throws as `embed` does. */
+export interface ScoringEngine {
+  /** Tokens of one input, scored or not. */
+  readonly maxContext: number;
+  score(inputs: readonly ScoringInput[], options: { signal?: AbortSignal }): Promise<Score[]>;
+  close(): Promise<void>;
+}

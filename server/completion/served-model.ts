@@ -1,6 +1,6 @@
 /** What the gateway needs to know of a model it serves. The wiring provides it; nothing here knows processes. */
 import type { ChatTemplate, Tokenizer } from '../../core/tokenizer/tokenizer.ts';
-import type { EmbeddingEngine, InferenceEngine } from '../batching/engine.ts';
+import type { EmbeddingEngine, InferenceEngine, ScoringEngine } from '../batching/engine.ts';
 import type { PromptEncoder } from './prompt-encoder.ts';
 
 interface Served {
@@ -21,6 +21,8 @@ export interface ServedGenerator extends Served {
   readonly template: ChatTemplate | null;
   readonly eosTokenIds: readonly number[];
   readonly engine: InferenceEngine;
+  /** Null: the model scores no given texts. */
+  readonly scorer: ScoringEngine | null;
 }
 
 export interface ServedEncoder extends Served {

@@ -16,6 +16,7 @@ import { embeddingRoutes } from './routes/embeddings.ts';
 import { generationRoutes } from './routes/generation.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
 import { modelRoutes } from './routes/models.ts';
+import { scoreRoutes } from './routes/scores.ts';
 
 export interface AppOptions {
   readonly models: ModelCatalogue;
@@ -43,6 +44,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(async (routes) => {
     generationRoutes(routes, context);
     embeddingRoutes(routes, context);
+    scoreRoutes(routes, context);
     modelRoutes(routes, context);
     healthRoutes(routes, context, options.readiness);
     metricsRoute(routes, options.metrics, 'inference');

@@ -8,14 +8,21 @@ import { type CompletionRequest, type CompletionResult, runCompletion } from '..
 import { accountOf, type Context, limitHeaders, setHeaders } from './context.ts';
 import { errorBody, failureOf, sendFailure } from './error-reply.ts';
 import type { Formatter, Gathered } from './openai/format.ts';
+import { obfuscate } from './openai/obfuscate.ts';
 import { EventStream } from './sse.ts';
 
 export interface GenerationOptions {
   readonly operation: 'chat' | 'text_completion';
   readonly completion: CompletionRequest;
   readonly formatter: Formatter;
-  readonly stream: boolean;
+  /** Null: one answer, when all is done. */
+  readonly stream: StreamOptions | null;
+}
+
+export interface StreamOptions {
   readonly includeUsage: boolean;
+  /** Chunks come in a few sizes only. */
+  readonly hideSizes: boolean;
 }
 
 /** Why a request ended early. */
@@ -42,7 +49,7 @@ export async function generate(
   try {
     release = context.admissionOf(completion.model).admit(numSequences);
     const headers = { ...limitHeaders(account), 'x-millrace-version': completion.model.version };
-    const run = options.stream ? streamed : gathered;
+    const run = options.stream === null ? gathered : streamed;
     result = await run(context, request, reply, options, headers, ended);
     usedTokens = result.usage.promptTokens + result.usage.completionTokens;
     return reply;
@@ -118,6 +125,8 @@ const gathered: Run = async (context, _request, reply, options, headers, ended) 
 
 const streamed: Run = async (context, request, reply, options, headers, ended) => {
   const { completion, formatter } = options;
+  const { includeUsage = false, hideSizes = false } = options.stream ?? {};
+  const frame = hideSizes ? obfuscate : (json: string): string => json;
   let stream: EventStream | null = null;
   // The head is sent with the first piece: until then a failure can still have a status.
   const open = (): EventStream => {
@@ -131,16 +140,16 @@ const streamed: Run = async (context, request, reply, options, headers, ended) =
         onSlow: () => ended.abort(new Gone('the client does not read')),
       },
     );
-    for (const chunk of formatter.opening()) stream.data(chunk);
+    for (const chunk of formatter.opening()) stream.data(frame(chunk));
     return stream;
   };
   const patience = setTimeout(open, context.limits.keepAliveMs);
   try {
     const sink = {
-      delta: (delta: Parameters<typeof formatter.chunk>[0]) => open().data(formatter.chunk(delta)),
+      delta: (delta: Parameters<typeof formatter.chunk>[0]) => open().data(frame(formatter.chunk(delta))),
     };
     const result = await runCompletion(completion, sink, ended.signal, () => context.clock.nowMs());
-    if (options.includeUsage) open().data(formatter.usageChunk(result.usage));
+    if (includeUsage) open().data(frame(formatter.usageChunk(result.usage)));
     open().data('[DONE]');
     open().end();
     return result;

@@ -26,6 +26,9 @@ export const fieldLimits = {
   logitBias: 1024,
   topLogprobs: 20,
   embeddingInputs: 256,
+  scoringInputs: 64,
+  /** Of one input: a row of logits over the vocabulary is held for each. */
+  scoredTokens: 512,
   /** A text longer than this many characters per token of context cannot fit and is not even tokenized. */
   charactersPerToken: 32,
   /** Bytes a slow reader may leave unread before its request is cancelled. */

@@ -27,7 +27,8 @@ export class EventStream {
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
     });
-    response.flushHeaders();
+    // An empty write: the head leaves with the first frames, at the latest at the end of this turn.
+    this.write('');
     this.keepAlive = setInterval(() => this.write(': keep-alive\n\n'), this.keepAliveMs);
     this.keepAlive.unref();
   }
@@ -40,8 +41,9 @@ export class EventStream {
   end(): void {
     if (this.keepAlive !== null) clearInterval(this.keepAlive);
     this.keepAlive = null;
-    this.flush();
-    this.response.end();
+    const rest = this.pending;
+    this.pending = '';
+    this.response.end(rest);
   }
 
   private write(frame: string): void {
@@ -53,10 +55,12 @@ export class EventStream {
 
   private flush(): void {
     this.isQueued = false;
-    if (this.pending === '' || this.response.destroyed) return;
-    this.response.write(this.pending);
+    const { response } = this;
+    if (response.destroyed || response.writableEnded) return;
+    if (this.pending === '') response.flushHeaders();
+    else response.write(this.pending);
     this.pending = '';
     this.keepAlive?.refresh();
-    if (this.response.writableLength > fieldLimits.unreadBytes) this.onSlow();
+    if (response.writableLength > fieldLimits.unreadBytes) this.onSlow();
   }
 }

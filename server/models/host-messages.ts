@@ -26,15 +26,26 @@ export type FromHost =
   | { readonly kind: 'events'; readonly events: readonly SequenceEvent[]; readonly stats: HostStats }
   | { readonly kind: 'failed'; readonly message: string };
 
-export type ToEncoderHost =
-  | { readonly kind: 'load'; readonly options: { readonly folder: string; readonly threads: number } }
-  | { readonly kind: 'encode'; readonly id: number; readonly inputs: readonly (readonly number[])[] }
+/** What a batch host does with a batch: texts to vectors, or texts to log-likelihoods. */
+export type BatchTask = 'encode' | 'score';
+
+export interface BatchHostOptions {
+  readonly task: BatchTask;
+  /** A verified version folder. */
+  readonly folder: string;
+  readonly threads: number;
+}
+
+export type ToBatchHost<Input> =
+  | { readonly kind: 'load'; readonly options: BatchHostOptions }
+  | { readonly kind: 'run'; readonly id: number; readonly inputs: readonly Input[] }
   | { readonly kind: 'close' };
 
-export type FromEncoderHost =
-  | { readonly kind: 'ready'; readonly dimensions: number; readonly maxContext: number }
-  /** Vectors in the order of the inputs, or why there are none. */
-  | { readonly kind: 'vectors'; readonly id: number; readonly vectors: readonly Float32Array[] }
+export type FromBatchHost =
+  /** `resultSize` is the length of a result, where all are equally long. */
+  | { readonly kind: 'ready'; readonly resultSize: number | null; readonly maxContext: number }
+  /** In the order of the inputs, or why there are none. */
+  | { readonly kind: 'results'; readonly id: number; readonly results: readonly Float32Array[] }
   | { readonly kind: 'refused'; readonly id: number; readonly message: string }
   | { readonly kind: 'failed'; readonly message: string };
 

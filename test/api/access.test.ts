@@ -37,6 +37,7 @@ type Route = readonly [
 const routes: readonly Route[] = [
   ['api', 'POST', '/v1/completions', 'inference', body],
   ['api', 'POST', '/v1/chat/completions', 'inference', chat],
+  ['api', 'POST', '/v1/score', 'inference', { model: modelId, input: [{ prompt: 'a', completion: 'b' }] }],
   ['api', 'GET', '/v1/models', 'inference'],
   ['api', 'GET', `/v1/models/${modelId}`, 'inference'],
   ['api', 'POST', '/tokenize', 'inference', { content: 'a' }],

@@ -13,7 +13,13 @@ interface Case {
   readonly param: string | null;
   readonly status?: number;
   /** By default all that a completion takes. */
-  readonly path?: '/v1/completions' | '/v1/chat/completions' | '/tokenize' | '/detokenize' | '/v1/embeddings';
+  readonly path?:
+    | '/v1/completions'
+    | '/v1/chat/completions'
+    | '/tokenize'
+    | '/detokenize'
+    | '/v1/embeddings'
+    | '/v1/score';
 }
 
 const many = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
@@ -69,6 +75,27 @@ const fieldCases: Case[] = Object.entries(fields).flatMap(([field, values]) =>
     param: field,
   })),
 );
+
+const score = '/v1/score';
+const scoreCases: Case[] = [
+  { name: 'nothing to score', body: { input: [] }, param: 'input' },
+  {
+    name: '65 items to score',
+    body: { input: many(65).map(() => ({ prompt: 'a', completion: 'b' })) },
+    param: 'input',
+  },
+  { name: 'no prompt', body: { input: [{ completion: 'b' }] }, param: 'input[0].prompt' },
+  { name: 'an empty prompt', body: { input: [{ prompt: '', completion: 'b' }] }, param: 'input[0].prompt' },
+  { name: 'a text and ids', body: { input: [{ prompt: 'a', completion: [5] }] }, param: 'input' },
+  { name: 'an id outside', body: { input: [{ prompt: [5], completion: [999_999] }] }, param: 'input' },
+  { name: 'too much scored', body: { input: [{ prompt: [5], completion: many(513) }] }, param: 'input' },
+  {
+    name: 'a model that is none',
+    body: { model: 'x', input: [{ prompt: 'a', completion: 'b' }] },
+    param: 'model',
+    status: 404,
+  },
+].map((each) => ({ ...each, path: score }) as Case);
 
 const chatCases: Case[] = [
   { name: 'no messages', body: { messages: [] }, param: 'messages' },
@@ -185,6 +212,7 @@ const goodFields: Readonly<Record<string, Readonly<Record<string, unknown>>>> = 
   '/tokenize': { content: 'hello' },
   '/detokenize': { tokens: [1] },
   '/v1/embeddings': { model: modelId },
+  [score]: { model: modelId },
 };
 
 describe('bodies that must be refused', () => {
@@ -197,6 +225,7 @@ describe('bodies that must be refused', () => {
   for (const { name, body, param, status = 400, path = '/v1/completions' } of [
     ...fieldCases,
     ...chatCases,
+    ...scoreCases,
     ...textCases,
     ...otherCases,
   ]) {

@@ -6,7 +6,7 @@ import pino from 'pino';
 import { systemClock } from '../../core/clock.ts';
 import { loadChatTemplate } from '../../core/tokenizer/chat-template.ts';
 import { loadTokenizer } from '../../core/tokenizer/load.ts';
-import type { StepPlan } from '../../server/batching/engine.ts';
+import type { ScoringEngine, StepPlan } from '../../server/batching/engine.ts';
 import { createPromptEncoder } from '../../server/completion/prompt-encoder.ts';
 import type { ServedGenerator } from '../../server/completion/served-model.ts';
 import { type AppOptions, createAdminApp, createApp } from '../../server/http/app.ts';
@@ -71,8 +71,22 @@ function createModel(options: GatewayOptions): { model: ServedGenerator; engine:
     tokenizer,
     encoder: createPromptEncoder(tokenizer, files),
   };
-  return { engine, model: { ...served, kind: 'generator', template, eosTokenIds: [4], engine } };
+  return {
+    engine,
+    model: { ...served, kind: 'generator', template, eosTokenIds: [4], engine, scorer },
+  };
 }
+
+/** Scores a token by its own id, so that an answer tells which tokens were scored. */
+const scorer: ScoringEngine = {
+  maxContext: 512,
+  score: async (inputs) =>
+    inputs.map(({ tokens, from }) => ({
+      logprobs: Float32Array.from(tokens.slice(from), (id) => -id),
+      isGreedy: false,
+    })),
+  close: async () => {},
+};
 
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
   const { model, engine } = createModel(options);

@@ -65,6 +65,24 @@ describe('a complete stream', () => {
   });
   after(() => gateway.close());
 
+  test('asked to hide sizes, a stream has chunks of one size and the same text', async () => {
+    const gateway = await start();
+    const stream_options = { include_usage: true, include_obfuscation: true };
+    const plain = await events(await post(`${gateway.url}/v1/completions`, { ...body, stream: true }));
+    const hidden = await events(
+      await post(`${gateway.url}/v1/completions`, { ...body, stream: true, stream_options }),
+    );
+    const textOf = (data: string[]): string =>
+      chunksOf(data)
+        .map(({ choices }) => choices?.[0]?.text ?? '')
+        .join('');
+    assert.equal(textOf(hidden), textOf(plain));
+    assert.deepEqual(
+      hidden.filter((item) => item !== '[DONE]' && Buffer.byteLength(item) % 256 !== 0),
+      [],
+    );
+  });
+
   test('says the same as the answer in one piece, for one choice and for many', async () => {
     for (const n of [1, 3]) {
       const request = { ...body, n, temperature: 1, seed: 7 };

@@ -144,6 +144,39 @@ test('an encoder is served beside the generator, and each model answers for what
   assert.equal(await exit, 0);
 });
 
+test('scores are the log probabilities that an echo of the same text reports', async () => {
+  const { child, url, exit } = await serve();
+  const prompts = [
+    [3, 4, 5, 6],
+    [9, 8, 7, 6, 5, 4, 3],
+  ];
+  const input = prompts.map((tokens) => ({ prompt: tokens.slice(0, 2), completion: tokens.slice(2) }));
+  const scored = await post(`${url}/v1/score`, { model: 'tiny', input });
+  const echo = { model: 'tiny', prompt: prompts, max_tokens: 0, echo: true, logprobs: 1 };
+  const echoed = await post(`${url}/v1/completions`, echo);
+  const { data } = (await scored.json()) as {
+    data: { logprob: number; is_greedy: boolean; token_logprobs: number[] }[];
+  };
+  const { choices } = (await echoed.json()) as {
+    choices: { logprobs: { token_logprobs: number[]; top_logprobs: (Record<string, number> | null)[] } }[];
+  };
+  choices.forEach(({ logprobs }, index) => {
+    const wanted = logprobs.token_logprobs.slice(2);
+    const { logprob, is_greedy, token_logprobs } = data[index]!;
+    assert.equal(token_logprobs.length, wanted.length);
+    for (const [at, value] of wanted.entries()) assert.ok(Math.abs(token_logprobs[at]! - value) < 1e-3);
+    const sum = wanted.reduce((total, value) => total + value, 0);
+    assert.ok(Math.abs(logprob - sum) < 1e-3 * wanted.length);
+    const best = logprobs.top_logprobs.slice(2).map((top) => Math.max(...Object.values(top!)));
+    assert.equal(
+      is_greedy,
+      wanted.every((value, at) => value === best[at]),
+    );
+  });
+  child.kill('SIGTERM');
+  assert.equal(await exit, 0);
+});
+
 test('a port in use is told in one sentence with exit code 1, and no engine is left behind', async () => {
   const { child, url, exit } = await serve();
   const port = new URL(url).port;

@@ -20,7 +20,7 @@ async function encode(pooling: string, quantization: Quantization): Promise<Floa
   const folder = await scratch.import(await openCheckpoint(fixturePath(`encoders/${pooling}`)), quantization);
   const session = await createEncoderSession({ folder, threads: 1 });
   try {
-    return await session.encode(readGolden(pooling).map(({ ids }) => ids));
+    return await session.run(readGolden(pooling).map(({ ids }) => ids));
   } finally {
     await session.close();
   }

@@ -37,7 +37,13 @@ const sampling = {
   ignore_eos: Type.Optional(Type.Boolean()),
   stream: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
   stream_options: Type.Optional(
-    Type.Union([Type.Object({ include_usage: Type.Optional(Type.Boolean()) }), Type.Null()]),
+    Type.Union([
+      Type.Object({
+        include_usage: Type.Optional(Type.Boolean()),
+        include_obfuscation: Type.Optional(Type.Boolean()),
+      }),
+      Type.Null(),
+    ]),
   ),
   priority: Type.Optional(integer(-100, 100)),
   user: Type.Optional(Type.String({ maxLength: 256 })),
@@ -94,6 +100,17 @@ export const EmbeddingBody = Type.Object({
   user: sampling.user,
 });
 
+const scored = Type.Union([Type.String({ minLength: 1 }), tokens]);
+
+export const ScoreBody = Type.Object({
+  model: sampling.model,
+  input: Type.Array(Type.Object({ prompt: scored, completion: scored }), {
+    minItems: 1,
+    maxItems: limits.scoringInputs,
+  }),
+  user: sampling.user,
+});
+
 export const TokenizeBody = Type.Object({
   model: Type.Optional(sampling.model),
   content: Type.String(),
@@ -108,5 +125,6 @@ export const DetokenizeBody = Type.Object({
 export type ChatBody = Static<typeof ChatBody>;
 export type CompletionBody = Static<typeof CompletionBody>;
 export type EmbeddingBody = Static<typeof EmbeddingBody>;
+export type ScoreBody = Static<typeof ScoreBody>;
 export type TokenizeBody = Static<typeof TokenizeBody>;
 export type DetokenizeBody = Static<typeof DetokenizeBody>;

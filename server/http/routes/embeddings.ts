@@ -4,6 +4,7 @@ import { MillraceError } from '../../../core/errors.ts';
 import { accountOf, type Context, encoderOf } from '../context.ts';
 import { encodeTexts, promptsOf, refuse } from '../openai/parse.ts';
 import { EmbeddingBody } from '../openai/schemas.ts';
+import { whileConnected } from '../while-connected.ts';
 
 export function embeddingRoutes(app: FastifyInstance, context: Context): void {
   app.post<{ Body: EmbeddingBody }>(
@@ -24,11 +25,9 @@ export function embeddingRoutes(app: FastifyInstance, context: Context): void {
       }
       const promptTokens = inputs.reduce((sum, input) => sum + input.length, 0);
       const settle = accountOf(request).reserve(promptTokens);
-      const ended = new AbortController();
-      reply.raw.once('close', () => ended.abort(new Error('the client left')));
       const startMs = context.clock.nowMs();
       try {
-        const vectors = await model.engine.embed(inputs, { signal: ended.signal });
+        const vectors = await whileConnected(reply, (signal) => model.engine.embed(inputs, { signal }));
         const tookMs = context.clock.nowMs() - startMs;
         const measures = { tookMs, queueMs: null, ttftMs: null, promptTokens, completionTokens: 0 };
         context.metrics.record({ operation: 'embeddings', model: model.id, status: 200, ...measures });

@@ -1,7 +1,7 @@
 /** POST /v1/chat/completions and /v1/completions. */
 import type { FastifyInstance } from 'fastify';
 import { accountOf, type Context, generatorOf } from '../context.ts';
-import { generate } from '../generation.ts';
+import { generate, type StreamOptions } from '../generation.ts';
 import { chatFormatter, completionFormatter } from '../openai/format.ts';
 import { type Caller, parseChat, parseCompletion, refuse } from '../openai/parse.ts';
 import { ChatBody, CompletionBody } from '../openai/schemas.ts';
@@ -22,16 +22,9 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
       const { body } = request;
       const caller: Caller = { requestId: request.id, tenant: accountOf(request).name };
       const completion = await parseChat(body, generatorOf(context, body.model), caller, context.limits);
-      const includeUsage = body.stream_options?.include_usage === true;
-      const formatter = chatFormatter(completion, nowSeconds(), { usage: includeUsage });
-      const stream = body.stream === true;
-      return generate(context, request, reply, {
-        operation: 'chat',
-        completion,
-        formatter,
-        stream,
-        includeUsage,
-      });
+      const stream = streamOptionsOf(body);
+      const formatter = chatFormatter(completion, nowSeconds(), { usage: stream?.includeUsage === true });
+      return generate(context, request, reply, { operation: 'chat', completion, formatter, stream });
     },
   );
 
@@ -41,9 +34,9 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
     async (request, reply) => {
       const { body } = request;
       const caller: Caller = { requestId: request.id, tenant: accountOf(request).name };
-      const stream = body.stream === true;
+      const stream = streamOptionsOf(body);
       const echo = body.echo === true;
-      if (stream && echo && body.logprobs != null) {
+      if (stream !== null && echo && body.logprobs != null) {
         refuse('"echo" with "logprobs" cannot be streamed; leave "stream" out.', 'echo');
       }
       const completion = await parseCompletion(
@@ -52,10 +45,20 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
         caller,
         context.limits,
       );
-      const includeUsage = body.stream_options?.include_usage === true;
-      const formatter = completionFormatter(completion, nowSeconds(), { usage: includeUsage, echo });
-      const operation = 'text_completion';
-      return generate(context, request, reply, { operation, completion, formatter, stream, includeUsage });
+      const usage = stream?.includeUsage === true;
+      const formatter = completionFormatter(completion, nowSeconds(), { usage, echo });
+      return generate(context, request, reply, {
+        operation: 'text_completion',
+        completion,
+        formatter,
+        stream,
+      });
     },
   );
+}
+
+function streamOptionsOf(body: ChatBody | CompletionBody): StreamOptions | null {
+  if (body.stream !== true) return null;
+  const { include_usage, include_obfuscation } = body.stream_options ?? {};
+  return { includeUsage: include_usage === true, hideSizes: include_obfuscation === true };
 }

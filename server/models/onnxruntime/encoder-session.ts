@@ -1,34 +1,25 @@
 /** Runs an encoder version: token ids in, one vector per text out, over the graph of core/arch/encoder-graph.ts. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tensor } from 'onnxruntime-node';
-import type { ModelDescription } from '../../../core/import/import.ts';
 import { invariant } from '../../../core/invariant.ts';
+import type { BatchSession, BatchSessionOptions } from './batch-session.ts';
+import { int64, padRight } from './integers.ts';
 import { openSession } from './open-session.ts';
+import { readDescription } from './read-description.ts';
 
-export interface EncoderSession {
-  readonly dimensions: number;
-  /** Tokens that a text may have. */
-  readonly maxContext: number;
-  /** Vectors in the order of the inputs, each [dimensions]. */
-  encode(inputs: readonly (readonly number[])[]): Promise<Float32Array[]>;
-  close(): Promise<void>;
-}
-
-/** `folder` is a verified version of an encoder. */
-export async function createEncoderSession(options: {
-  folder: string;
-  threads: number;
-}): Promise<EncoderSession> {
-  const text = await readFile(join(options.folder, 'model.json'), 'utf8');
-  const { config } = JSON.parse(text) as ModelDescription;
+/** Results are vectors, [hiddenSize]. */
+export async function createEncoderSession(
+  options: BatchSessionOptions,
+): Promise<BatchSession<readonly number[]>> {
+  const { config } = await readDescription(options.folder);
   invariant(config.kind === 'encoder', 'an encoder session runs an encoder');
   const session = await openSession(join(options.folder, 'encoder.onnx'), options);
   const { hiddenSize, maxContext } = config;
   return {
-    dimensions: hiddenSize,
+    resultSize: hiddenSize,
     maxContext,
-    async encode(inputs) {
+    probe: [0, 0],
+    async run(inputs) {
       const { vectors } = await session.run(feedsOf(inputs));
       const data = vectors!.data as Float32Array;
       return inputs.map((_, index) => data.slice(index * hiddenSize, (index + 1) * hiddenSize));
@@ -38,19 +29,18 @@ export async function createEncoderSession(options: {
 }
 
 function feedsOf(inputs: readonly (readonly number[])[]): Record<string, Tensor> {
-  const longest = Math.max(...inputs.map(({ length }) => length));
-  const ids = new BigInt64Array(inputs.length * longest);
+  const ids = padRight(inputs);
+  const longest = ids.dims[1]!;
   const mask = new Int32Array(inputs.length * longest);
-  inputs.forEach((tokens, row) => {
-    tokens.forEach((token, column) => {
-      ids[row * longest + column] = BigInt(token);
-      mask[row * longest + column] = 1;
-    });
+  inputs.forEach(({ length }, row) => {
+    mask.fill(1, row * longest, row * longest + length);
   });
-  const positions = BigInt64Array.from({ length: longest }, (_, index) => BigInt(index));
   return {
-    input_ids: new Tensor('int64', ids, [inputs.length, longest]),
-    positions: new Tensor('int64', positions, [longest]),
+    input_ids: ids,
+    positions: int64(
+      Array.from({ length: longest }, (_, index) => index),
+      [longest],
+    ),
     mask: new Tensor('int32', mask, [inputs.length, longest]),
   };
 }

@@ -2,15 +2,15 @@
  * The StepEngine on onnxruntime's CPU provider, over the graph of core/arch/serving-graph.ts.
  * Owns the session and the slots' cache. Runs in the engine host only: a step blocks its event loop.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import type { DecoderConfig } from '../../../core/arch/config.ts';
 import { cacheName } from '../../../core/arch/serving-graph.ts';
-import type { ModelDescription } from '../../../core/import/import.ts';
 import { invariant } from '../../../core/invariant.ts';
 import type { CacheBlock, StepEngine, StepPlan } from '../../batching/engine.ts';
+import { int32, int64 } from './integers.ts';
 import { openSession } from './open-session.ts';
+import { readDescription } from './read-description.ts';
 import { SlotCache } from './slot-cache.ts';
 
 export interface StepEngineOptions {
@@ -25,8 +25,7 @@ export interface StepEngineOptions {
 }
 
 export async function createStepEngine(options: StepEngineOptions): Promise<StepEngine> {
-  const text = await readFile(join(options.folder, 'model.json'), 'utf8');
-  const { config } = JSON.parse(text) as ModelDescription;
+  const { config } = await readDescription(options.folder);
   invariant(config.kind === 'decoder', 'a step engine runs a decoder');
   const session = await openSession(join(options.folder, 'serving.onnx'), options);
   const engine = new OrtStepEngine(session, config, options);
@@ -163,14 +162,4 @@ function wantedRows(
   if (logits === 'last') wanted.push(numRows + numChunk - 1);
   if (logits === 'all') for (let i = 0; i < numChunk; i++) wanted.push(numRows + i);
   return wanted;
-}
-
-function int64(values: readonly number[], dims: readonly number[]): Tensor {
-  const data = new BigInt64Array(values.length);
-  for (let i = 0; i < values.length; i++) data[i] = BigInt(values[i]!);
-  return new Tensor('int64', data, dims);
-}
-
-function int32(values: readonly number[]): Tensor {
-  return new Tensor('int32', Int32Array.from(values), [values.length]);
 }
