@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { repoRoot } from './root.ts';
 import { complaintsAbout, importsOf, longFiles, type SourceFile, type Tree } from './tidy.ts';
 
-const roots = ['core', 'server', 'loadtest', 'test', 'scripts', 'docs', '.ci'];
+const roots = ['core', 'server', 'trainer', 'loadtest', 'test', 'scripts', 'docs', '.ci'];
 const textFile = /\.(ts|mjs|js|py|sh|md|json|yaml|yml|svg)$|^\.ci\/run$|Dockerfile$/;
 const skipped = /(^|\/)(fixtures|node_modules|dist|goldens)\//;
 
@@ -19,7 +19,7 @@ function readTree(): Tree {
     .filter((path) => textFile.test(path) && !skipped.test(path))
     .map((path): SourceFile => ({ path, text: readFileSync(join(repoRoot, path), 'utf8') }));
   const dependencies = Object.fromEntries(
-    ['core', 'server', 'loadtest'].map((workspace) => {
+    ['core', 'server', 'trainer', 'loadtest'].map((workspace) => {
       const manifest: { dependencies?: Record<string, string> } = JSON.parse(
         readFileSync(join(repoRoot, workspace, 'package.json'), 'utf8'),
       );

@@ -30,8 +30,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'server/default-model.ts': ['core', 'server'],
   'server/null-model.ts': ['core', 'server'],
   'server/shutdown.ts': ['core'],
+  'trainer/autodiff': ['core'],
+  'trainer/train': ['core', 'trainer/autodiff'],
   loadtest: [],
-  test: ['core', 'server', 'loadtest'],
+  test: ['core', 'server', 'trainer', 'loadtest'],
 };
 
 const maxSourceLines = 400;

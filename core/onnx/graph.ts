@@ -11,7 +11,29 @@ export type Value = string;
 /** A named size such as 'T', or a fixed one. */
 export type Dim = number | string;
 
-export type Attribute = number | { readonly float: number } | { readonly ints: readonly number[] };
+export type Attribute =
+  | number
+  | { readonly float: number }
+  | { readonly ints: readonly number[] }
+  | { readonly text: string };
+
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+export interface GraphNode {
+  readonly op: Op;
+  readonly inputs: readonly Value[];
+  /** '' stands for a result that is left out. */
+  readonly results: readonly Value[];
+  readonly attributes: Attributes;
+}
+
+/** What is known of a value that no node makes. */
+export interface Declared {
+  readonly type: DataType;
+  readonly dims: readonly Dim[];
+  /** Of a small constant. */
+  readonly values: readonly number[] | null;
+}
 
 /** A weight that lies in the external data file. */
 export interface ExternalTensor {
@@ -25,7 +47,10 @@ export interface ExternalTensor {
 const irVersion = 10;
 
 export class GraphBuilder {
-  private readonly nodes: ProtobufWriter[] = [];
+  /** In the order of their computation. */
+  readonly nodes: GraphNode[] = [];
+  /** Inputs, constants and weights, by name. */
+  readonly declared = new Map<Value, Declared>();
   private readonly inputs: ProtobufWriter[] = [];
   private readonly outputs: ProtobufWriter[] = [];
   private readonly initializers = new Map<string, ProtobufWriter>();
@@ -39,6 +64,7 @@ export class GraphBuilder {
 
   input(name: string, type: DataType, dims: readonly Dim[]): Value {
     this.inputs.push(valueInfo(name, tensorType(type, dims)));
+    this.declared.set(name, { type, dims, values: null });
     return name;
   }
 
@@ -53,26 +79,15 @@ export class GraphBuilder {
   }
 
   /** Adds a node with one result. */
-  node(op: Op, inputs: readonly Value[], attributes: Readonly<Record<string, Attribute>> = {}): Value {
+  node(op: Op, inputs: readonly Value[], attributes: Attributes = {}): Value {
     const result = `${op}_${this.numValues++}`;
     this.nodeInto([result], op, inputs, attributes);
     return result;
   }
 
   /** Adds a node whose results have given names; '' leaves an optional result out. */
-  nodeInto(
-    results: readonly Value[],
-    op: Op,
-    inputs: readonly Value[],
-    attributes: Readonly<Record<string, Attribute>> = {},
-  ): void {
-    const node = new ProtobufWriter();
-    for (const name of inputs) node.string(1, name);
-    for (const name of results) node.string(2, name);
-    node.string(3, `${op}_node_${this.nodes.length}`).string(4, op);
-    for (const [name, value] of Object.entries(attributes)) node.message(5, attribute(name, value));
-    node.string(7, opDomains[op]);
-    this.nodes.push(node);
+  nodeInto(results: readonly Value[], op: Op, inputs: readonly Value[], attributes: Attributes = {}): void {
+    this.nodes.push({ op, inputs, results, attributes });
   }
 
   /** A fresh name for results of `nodeInto`. */
@@ -85,6 +100,7 @@ export class GraphBuilder {
     const name = `const_${type}_${dims.join('x')}_${values.join('_')}`;
     if (!this.initializers.has(name)) {
       this.initializers.set(name, tensorHead(name, type, dims).bytes(9, rawBytes(type, values)));
+      this.declared.set(name, { type, dims, values });
     }
     return name;
   }
@@ -97,6 +113,7 @@ export class GraphBuilder {
       proto.message(13, entry('offset', String(tensor.offset)));
       proto.message(13, entry('length', String(tensor.length)));
       this.initializers.set(tensor.name, proto.varint(14, 1));
+      this.declared.set(tensor.name, { type: tensor.type, dims: tensor.dims, values: null });
     }
     return tensor.name;
   }
@@ -104,7 +121,9 @@ export class GraphBuilder {
   /** The serialized ModelProto. */
   finish(graphName: string): Uint8Array {
     const graph = new ProtobufWriter();
-    for (const node of this.nodes) graph.message(1, node);
+    this.nodes.forEach((node, index) => {
+      graph.message(1, nodeProto(node, index));
+    });
     graph.string(2, graphName);
     for (const initializer of this.initializers.values()) graph.message(5, initializer);
     for (const input of this.inputs) graph.message(11, input);
@@ -117,10 +136,20 @@ export class GraphBuilder {
   }
 }
 
+function nodeProto({ op, inputs, results, attributes }: GraphNode, index: number): ProtobufWriter {
+  const proto = new ProtobufWriter();
+  for (const name of inputs) proto.string(1, name);
+  for (const name of results) proto.string(2, name);
+  proto.string(3, `${op}_node_${index}`).string(4, op);
+  for (const [name, value] of Object.entries(attributes)) proto.message(5, attribute(name, value));
+  return proto.string(7, opDomains[op]);
+}
+
 function attribute(name: string, value: Attribute): ProtobufWriter {
   const proto = new ProtobufWriter().string(1, name);
   if (typeof value === 'number') return proto.varint(3, value).varint(20, 2);
   if ('float' in value) return proto.float(2, value.float).varint(20, 1);
+  if ('text' in value) return proto.string(4, value.text).varint(20, 3);
   for (const item of value.ints) proto.varint(8, item);
   return proto.varint(20, 7);
 }

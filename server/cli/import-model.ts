@@ -9,8 +9,8 @@ import { type ImportProgress, importCheckpoint } from '../../core/import/import.
 import type { Quantization } from '../../core/import/recipe.ts';
 import type { Lineage, Manifest } from '../../core/registry/manifest.ts';
 import { publishVersion } from '../../core/registry/publish.ts';
+import { createOpenGraph } from '../../core/runtime/open-graph.ts';
 import { loadTokenizer } from '../../core/tokenizer/load.ts';
-import { createOpenGraph } from '../models/onnxruntime/open-graph.ts';
 
 export interface ImportModelOptions {
   readonly path: string;

@@ -6,7 +6,7 @@ import type { Checkpoint } from '../../core/checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../../core/checkpoint/open.ts';
 import { importCheckpoint } from '../../core/import/import.ts';
 import type { Quantization } from '../../core/import/recipe.ts';
-import { createOpenGraph } from '../../server/models/onnxruntime/open-graph.ts';
+import { createOpenGraph } from '../../core/runtime/open-graph.ts';
 import { fixturePath } from '../root.ts';
 
 export const families = ['smollm2', 'tinyllama', 'llama3', 'mistral', 'qwen2', 'qwen3'] as const;

@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { Tensor } from 'onnxruntime-node';
 import { invariant } from '../../../core/invariant.ts';
+import { int64, padRight } from '../../../core/runtime/integers.ts';
+import { openSession } from '../../../core/runtime/open-session.ts';
 import type { BatchSession, BatchSessionOptions } from './batch-session.ts';
-import { int64, padRight } from './integers.ts';
-import { openSession } from './open-session.ts';
 import { readDescription } from './read-description.ts';
 
 /** Results are vectors, [hiddenSize]. */

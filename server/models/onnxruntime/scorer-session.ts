@@ -2,10 +2,10 @@
 import { join } from 'node:path';
 import type { Tensor } from 'onnxruntime-node';
 import { invariant } from '../../../core/invariant.ts';
+import { int32, int64, padRight } from '../../../core/runtime/integers.ts';
+import { openSession } from '../../../core/runtime/open-session.ts';
 import type { ScoringInput } from '../../batching/engine.ts';
 import type { BatchSession, BatchSessionOptions } from './batch-session.ts';
-import { int32, int64, padRight } from './integers.ts';
-import { openSession } from './open-session.ts';
 import { readDescription } from './read-description.ts';
 
 /** A result is [2·n] for n scored tokens: their log probabilities, then those of the likeliest tokens there. */

@@ -7,9 +7,9 @@ import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import type { DecoderConfig } from '../../../core/arch/config.ts';
 import { cacheName } from '../../../core/arch/serving-graph.ts';
 import { invariant } from '../../../core/invariant.ts';
+import { int32, int64 } from '../../../core/runtime/integers.ts';
+import { openSession } from '../../../core/runtime/open-session.ts';
 import type { CacheBlock, StepEngine, StepPlan } from '../../batching/engine.ts';
-import { int32, int64 } from './integers.ts';
-import { openSession } from './open-session.ts';
 import { readDescription } from './read-description.ts';
 import { SlotCache } from './slot-cache.ts';
 

@@ -1,6 +1,6 @@
 /** Runs model files for the import's calibration. */
 import { Tensor } from 'onnxruntime-node';
-import type { HostTensor, OpenGraph } from '../../../core/import/open-graph.ts';
+import type { HostTensor, OpenGraph } from '../import/open-graph.ts';
 import { openSession } from './open-session.ts';
 
 export function createOpenGraph(options: { threads: number }): OpenGraph {
