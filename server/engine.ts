@@ -50,6 +50,7 @@ export function startConfiguredEngine(
       threads: config['engine.threads'] || availableParallelism(),
       numSlots,
       maxContext,
+      maxAdapterRows: config['engine.maxAdapterRows'],
       limits: {
         cacheTokens: config['engine.cacheTokens'] || numSlots * maxContext,
         maxChunkTokens: config['engine.maxChunkTokens'],

@@ -9,6 +9,7 @@ export const specOf = (id: string, options: Partial<SequenceSpec> = {}): Sequenc
   stopTokenIds: [],
   priority: 0,
   tenant: 'a',
+  adapter: null,
   cacheScope: 'a',
   ttftTargetMs: 1000,
   tpotTargetMs: 50,

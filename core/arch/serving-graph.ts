@@ -7,8 +7,8 @@
  *   decode_lengths int32 [n], chunk_lengths int32 [1]: total length after the step, minus one ·
  *   decode_total, chunk_total int32 [1]: the longest total length · {decode,chunk}_{k,v}_<layer> fp32
  *   [n or 1, kvHeads, maxContext, headSize].
- * With adapters: lora_mask fp32 [1, T, R] selects (and scales) each token's columns of the adapters' joint rank R;
- *   lora_<layer>_<linear>_a [in, R], _b [R, out]; qkv has q, k and v side by side: [in, 3R] and [3R, out].
+ * With adapters, whose factors stack up to R rows: lora_<layer>_<linear>_a fp32 [R, in], _b [R, out] · lora_mask
+ *   fp32 [1, T, R] selects, and scales, each token's rows; of qkv, with three rows for each: 3R, and lora_joint_mask.
  * Outputs: complete, an empty sequence · logits fp32 [R, vocab] · the caches, suffix _out.
  */
 import { type Dim, GraphBuilder, type Value } from '../onnx/graph.ts';
@@ -20,7 +20,6 @@ import {
   emitDecoder,
   emitHead,
   type LayerLinear,
-  layerLinears,
   linearSizes,
 } from './decoder.ts';
 
@@ -102,17 +101,18 @@ function declareCaches(graph: GraphBuilder, config: DecoderConfig, group: Group,
   });
 }
 
-/** y + ((x·A) ∘ mask)·B: one product for all adapters of the batch, the mask keeps each token to its own. */
+/** y + ((x·Aᵀ) ∘ mask)·B: one product for all adapters of the batch, the mask keeps each token to its own. */
 function loraAdapter(graph: GraphBuilder, config: DecoderConfig): DecoderPlugs['adapt'] {
   const mask = graph.input('lora_mask', 'float32', [1, 'T', 'rank']);
-  const qkvMask = graph.node('Concat', [mask, mask, mask], { axis: -1 });
+  const jointMask = graph.input('lora_joint_mask', 'float32', [1, 'T', 'rank3']);
   const sizes = linearSizes(config);
   return (layer, linear, x, y) => {
     const [inSize, outSize] = sizes[linear];
     const rank = linear === 'qkv' ? 'rank3' : 'rank';
-    const a = graph.input(loraName(layer, linear, 'a'), 'float32', [inSize, rank]);
+    const a = graph.input(loraName(layer, linear, 'a'), 'float32', [rank, inSize]);
     const b = graph.input(loraName(layer, linear, 'b'), 'float32', [rank, outSize]);
-    const masked = graph.node('Mul', [graph.node('MatMul', [x, a]), linear === 'qkv' ? qkvMask : mask]);
+    const low = graph.node('FusedMatMul', [x, a], { transA: 0, transB: 1 });
+    const masked = graph.node('Mul', [low, linear === 'qkv' ? jointMask : mask]);
     return graph.node('Add', [y, graph.node('MatMul', [masked, b])]);
   };
 }
@@ -120,14 +120,4 @@ function loraAdapter(graph: GraphBuilder, config: DecoderConfig): DecoderPlugs['
 /** Name of an adapter input. */
 export function loraName(layer: number, linear: LayerLinear, side: 'a' | 'b'): string {
   return `lora_${layer}_${linear}_${side}`;
-}
-
-/** All adapter inputs of a model, with their [in, out]. */
-export function loraInputs(
-  config: DecoderConfig,
-): { layer: number; linear: LayerLinear; size: readonly [number, number] }[] {
-  const sizes = linearSizes(config);
-  return Array.from({ length: config.numLayers }, (_, layer) =>
-    layerLinears.map((linear) => ({ layer, linear, size: sizes[linear] })),
-  ).flat();
 }

@@ -2,6 +2,7 @@
  * A decoder checkpoint to graph weights: fold, look at real activations, choose, store.
  * At no time is more than one layer, or one of the two vocabulary matrices, in memory.
  */
+import type { LayerBasis } from '../adapter/basis.ts';
 import type { DecoderConfig } from '../arch/config.ts';
 import type { DecoderLayerWeights, DecoderWeights, LayerLinear } from '../arch/decoder.ts';
 import { ropeTables } from '../arch/rope.ts';
@@ -14,7 +15,7 @@ import type { OpenGraph } from './open-graph.ts';
 import type { TransposedProduct } from './product.ts';
 import type { Recipe } from './recipe.ts';
 import { Rotation } from './rotation.ts';
-import { smoothDown } from './smooth.ts';
+import { smoothDown, smoothingFactors } from './smooth.ts';
 import { type LinearFormat, storeLayer, storeLinear, storeVector } from './store.ts';
 
 /** Seed of the rotation; part of what an imported version is. */
@@ -45,21 +46,29 @@ export interface LinearChoice {
   readonly errors: readonly number[];
 }
 
-export async function writeDecoderWeights(
-  options: DecoderImport,
-): Promise<{ weights: DecoderWeights; choices: LinearChoice[] }> {
+export interface WrittenDecoder {
+  readonly weights: DecoderWeights;
+  readonly choices: readonly LinearChoice[];
+  /** Null: the weights are in the checkpoint's basis. */
+  readonly basis: { readonly rotationSeed: number; readonly layers: readonly LayerBasis[] } | null;
+}
+
+export async function writeDecoderWeights(options: DecoderImport): Promise<WrittenDecoder> {
   const { config, recipe, data } = options;
   const rotation = recipe.rotate === 'residual' ? new Rotation(config.hiddenSize, rotationSeed) : null;
   const folder = new Folder(options.checkpoint, config, rotation);
   const { embedding, calibrator } = await writeEmbedding(options, folder);
   const layers: DecoderLayerWeights[] = [];
   const choices: LinearChoice[] = [];
+  const bases: LayerBasis[] = [];
   for (let layer = 0; layer < config.numLayers; layer++) {
     const prepared = await prepareLayer(await folder.layer(layer), layer, recipe, calibrator);
     const format = (linear: LayerLinear): LinearFormat =>
       prepared.choices.find((choice) => choice.linear === linear)?.chosen ?? recipe.options(linear)[0]!;
     layers.push(await storeLayer(data, `layer${layer}`, prepared.matrices, format));
     choices.push(...prepared.choices);
+    const { attentionGain, mlpGain } = prepared.matrices;
+    bases.push({ attentionGain, mlpGain, smoothing: prepared.smoothing });
     options.onLayer(layer + 1);
   }
   await calibrator?.close();
@@ -71,7 +80,7 @@ export async function writeDecoderWeights(
     head: await storeLinear(data, 'head', head, recipe.options('head')[0]!),
     ...(await writeRopeTables(config, data)),
   };
-  return { weights, choices };
+  return { weights, choices, basis: rotation === null ? null : { rotationSeed, layers: bases } };
 }
 
 async function writeEmbedding(options: DecoderImport, folder: Folder) {
@@ -92,10 +101,11 @@ async function prepareLayer(
   layer: number,
   recipe: Recipe,
   calibrator: Calibrator | null,
-): Promise<{ matrices: LayerMatrices; choices: LinearChoice[] }> {
-  if (calibrator === null) return { matrices: folded, choices: [] };
+): Promise<{ matrices: LayerMatrices; choices: LinearChoice[]; smoothing: Float32Array | null }> {
+  if (calibrator === null) return { matrices: folded, choices: [], smoothing: null };
   const inputs = await calibrator.inputs(folded);
-  const smooth = smoothDown(folded, rangeOf(inputs.down, folded.down.inSize));
+  const smoothing = smoothingFactors(folded, rangeOf(inputs.down, folded.down.inSize));
+  const smooth = smoothDown(folded, smoothing);
   const matrices = await compensated(smooth, inputs, await calibrator.product());
   const candidates = Object.fromEntries(
     recipe.choosable.map((linear) => [linear, recipe.options(linear)] as const),
@@ -105,7 +115,7 @@ async function prepareLayer(
     const measured = errors[linear]!;
     return { layer, linear, errors: measured, chosen: recipe.options(linear)[recipe.choose(measured)]! };
   });
-  return { matrices, choices };
+  return { matrices, choices, smoothing };
 }
 
 /** Largest magnitude of each input, [size]. */

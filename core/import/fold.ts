@@ -22,6 +22,9 @@ export interface Matrix {
 export interface LayerMatrices extends Readonly<Record<LayerLinear, Matrix>> {
   readonly attentionNorm: Float32Array;
   readonly mlpNorm: Float32Array;
+  /** The checkpoint's gains, wherever they are now. */
+  readonly attentionGain: Float32Array;
+  readonly mlpGain: Float32Array;
   readonly qNorm: Float32Array | null;
   readonly kNorm: Float32Array | null;
 }
@@ -57,6 +60,8 @@ export class Folder {
       down: await this.writer('down', `${prefix}mlp.down_proj`),
       attentionNorm: this.remainingGain(attentionGain),
       mlpNorm: this.remainingGain(mlpGain),
+      attentionGain,
+      mlpGain,
       qNorm: this.config.qkNorm ? await this.read(`${prefix}self_attn.q_norm.weight`) : null,
       kNorm: this.config.qkNorm ? await this.read(`${prefix}self_attn.k_norm.weight`) : null,
     };

@@ -4,6 +4,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { basisFile, encodeBasis } from '../adapter/basis.ts';
 import type { DecoderConfig, EncoderConfig, ModelConfig } from '../arch/config.ts';
 import type { DecoderWeights } from '../arch/decoder.ts';
 import { emitEncoderGraph } from '../arch/encoder-graph.ts';
@@ -58,7 +59,8 @@ export async function importCheckpoint(options: ImportOptions): Promise<ModelDes
 
 async function importDecoder(options: ImportOptions, config: DecoderConfig): Promise<ModelDescription> {
   const { folder, quantization } = options;
-  const { weights, choices } = await writeWeights(options, config);
+  const { weights, choices, basis } = await writeWeights(options, config);
+  await writeFile(join(folder, basisFile), encodeBasis(basis));
   await writeGraphs(folder, config, weights);
   return { config, quantization, weights, choices };
 }

@@ -7,15 +7,20 @@ import type { LayerMatrices } from './fold.ts';
 /** Migration strength: how much of the activations' range is moved into the weights. */
 const alpha = 0.5;
 
-/** `range` is the largest magnitude of each gated activation, [intermediate]. */
-export function smoothDown(layer: LayerMatrices, range: Float32Array): LayerMatrices {
+/** s, [intermediate]; `range` is the largest magnitude of each gated activation. */
+export function smoothingFactors({ down }: Pick<LayerMatrices, 'down'>, range: Float32Array): Float32Array {
+  return range.map((most, channel) =>
+    smoothingFactor(most, down.values.subarray(channel * down.outSize, (channel + 1) * down.outSize)),
+  );
+}
+
+export function smoothDown(layer: LayerMatrices, factors: Float32Array): LayerMatrices {
   const { inSize, outSize, values } = layer.down;
   const up = Float32Array.from(layer.up.values);
   const down = Float32Array.from(values);
   for (let channel = 0; channel < inSize; channel++) {
-    const row = down.subarray(channel * outSize, (channel + 1) * outSize);
-    const factor = smoothingFactor(range[channel]!, row);
-    for (let i = 0; i < outSize; i++) row[i]! *= factor;
+    const factor = factors[channel]!;
+    for (let i = channel * outSize; i < (channel + 1) * outSize; i++) down[i]! *= factor;
     for (let i = channel; i < up.length; i += inSize) up[i]! /= factor;
   }
   return { ...layer, up: { ...layer.up, values: up }, down: { ...layer.down, values: down } };

@@ -10,6 +10,8 @@ export interface DecodeRow {
   readonly slot: number;
   readonly token: number;
   readonly position: number;
+  /** Id of a loaded adapter; null is the base alone. */
+  readonly adapter: string | null;
 }
 
 /** A part of one prompt. The slot already holds `start` rows; the tokens take positions start, start+1, … */
@@ -19,6 +21,7 @@ export interface PrefillChunk {
   readonly tokens: readonly number[];
   /** Which rows' logits are wanted: none before the prompt's last chunk, all for prompt logprobs. */
   readonly logits: 'none' | 'last' | 'all';
+  readonly adapter: string | null;
 }
 
 /**
@@ -53,10 +56,26 @@ export interface StepEngine {
   step(plan: StepPlan): Promise<Float32Array>;
   /** Copies the first `length` rows of slot `from` over slot `to`. */
   copySlot(from: number, to: number, length: number): void;
+  /**
+   * Begins to load an adapter from the bytes of its served form. Call the result, between steps, until it says that the
+   * adapter is complete; each call takes a fraction of a millisecond. Throws what is wrong with the bytes, and when
+   * no room is left for it.
+   */
+  stageAdapter(id: string, bytes: Uint8Array): () => boolean;
+  /** Frees the room of an adapter that no sequence uses any more. Unknown ids are ignored. */
+  dropAdapter(id: string): void;
   /** Into `reuse`, the data of a block of equal size that is no longer needed, where there is one. */
   readBlock(slot: number, start: number, count: number, reuse?: Float32Array): CacheBlock;
   writeBlock(slot: number, start: number, block: CacheBlock): void;
   close(): Promise<void>;
+}
+
+/** An adapter's served form on disk; see core/adapter/served.ts. */
+export interface AdapterSource {
+  readonly id: string;
+  readonly path: string;
+  /** Lower-case hex; the file is refused when it is another one. */
+  readonly sha256: string;
 }
 
 export type EngineState = 'starting' | 'ready' | 'restarting' | 'stopped';
@@ -120,6 +139,10 @@ export interface InferenceEngine {
   submit(spec: SequenceSpec, onEvent: (event: SequenceEvent) => void): void;
   /** Frees the sequence's slot within one step; emits 'end' with reason 'cancelled'. Unknown ids are ignored. */
   cancel(id: string): void;
+  /** Makes the adapter usable by later sequences, without a pause for running ones. Throws engine_internal. */
+  loadAdapter(adapter: AdapterSource): Promise<void>;
+  /** Sequences that use the adapter end first; new ones are refused at once. */
+  dropAdapter(id: string): void;
   close(): Promise<void>;
 }
 

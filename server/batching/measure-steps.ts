@@ -44,9 +44,16 @@ async function timeProbe(engine: StepEngine, clock: Clock, probe: Probe): Promis
     slot,
     token: 0,
     position: probe.rowLength,
+    adapter: null,
   }));
   const tokens = Array.from({ length: probe.chunk }, () => 0);
-  const chunk = { slot: engine.numSlots - 1, start: probe.chunkStart, tokens, logits: 'last' as const };
+  const chunk = {
+    slot: engine.numSlots - 1,
+    start: probe.chunkStart,
+    tokens,
+    logits: 'last' as const,
+    adapter: null,
+  };
   const startMs = clock.nowMs();
   await engine.step({ decode, chunk: probe.chunk > 0 ? chunk : null });
   return clock.nowMs() - startMs;

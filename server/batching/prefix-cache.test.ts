@@ -11,7 +11,7 @@ const tokens = [5, 3, 8, 1, 9, 9, 2, 7, 4, 6];
 
 async function filled(numSlots = 4): Promise<StepEngine> {
   const engine = createFakeEngine({ numSlots, maxContext: 64 });
-  await engine.step({ decode: [], chunk: { slot: 0, start: 0, tokens, logits: 'none' } });
+  await engine.step({ decode: [], chunk: { slot: 0, start: 0, tokens, logits: 'none', adapter: null } });
   return engine;
 }
 
@@ -20,7 +20,7 @@ test('a stored prefix comes back in whole blocks, and its rows lead to the same 
   const cache = new PrefixCache({ blockTokens, maxBytes: 1000 });
   cache.store(engine, 0, 'scope', tokens, tokens.length);
   assert.equal(cache.restore(engine, 1, 'scope', tokens), 8);
-  const rest = { start: 8, tokens: tokens.slice(8), logits: 'last' as const };
+  const rest = { start: 8, tokens: tokens.slice(8), logits: 'last' as const, adapter: null };
   const [fromCache, computed] = [
     Float32Array.from(await engine.step({ decode: [], chunk: { slot: 1, ...rest } })),
     await engine.step({ decode: [], chunk: { slot: 0, ...rest } }),

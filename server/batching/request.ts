@@ -52,6 +52,8 @@ export interface SequenceSpec {
   readonly priority: number;
   /** Who pays, for fairness. */
   readonly tenant: string;
+  /** Id of the adapter that it is made with, from its first token to its last; null is the base alone. */
+  readonly adapter: string | null;
   /** Prefixes are shared only between equal scopes: version, adapter and tenant in one string. */
   readonly cacheScope: string;
   /** Targets that the scheduler tries to keep, in milliseconds. */

@@ -12,7 +12,7 @@ import { topIndices } from './top.ts';
 const open: SamplingParams = { ...greedy, temperature: 1, seed: 1 };
 
 function createSequence(sampling: Partial<SamplingParams>, promptTokens = [0]): Sequence {
-  const rest = { maxTokens: 9, stopTokenIds: [], priority: 0, tenant: '', cacheScope: '' };
+  const rest = { maxTokens: 9, stopTokenIds: [], priority: 0, tenant: '', adapter: null, cacheScope: '' };
   const spec = {
     id: '',
     promptTokens,

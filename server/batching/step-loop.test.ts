@@ -25,7 +25,11 @@ interface World {
   readonly leaveMs: readonly number[];
   /** Steps that fail. */
   readonly faults: ReadonlySet<number>;
+  /** When an adapter is retired or loaded again. Both are there at the start. */
+  readonly swaps: readonly { readonly atMs: number; readonly adapter: string; readonly isLoaded: boolean }[];
 }
+
+const adapters = ['x', 'y'];
 
 const whole = (rng: Rng, low: number, high: number): number =>
   low + Math.floor(rng.next() * (high - low + 1));
@@ -59,7 +63,13 @@ function createWorld(seed: number): World {
     rng.next() < 0.2 ? at + 100 * rng.next() : Number.POSITIVE_INFINITY,
   );
   const faults = new Set(rng.next() < 0.2 ? [whole(rng, 1, 100)] : []);
-  return { limits, numSlots, maxContext, specs, arrivalMs, leaveMs, faults };
+  const numSwaps = whole(rng, 0, 6);
+  const swaps = Array.from({ length: numSwaps }, () => ({
+    atMs: rng.next() * nowMs,
+    adapter: pick(rng, adapters),
+    isLoaded: rng.next() < 0.5,
+  })).sort((a, b) => a.atMs - b.atMs);
+  return { limits, numSlots, maxContext, specs, arrivalMs, leaveMs, faults, swaps };
 }
 
 function createSpec(
@@ -72,6 +82,7 @@ function createSpec(
   const promptLogprobs = rng.next() < 0.1 || maxTokens === 0 ? 2 : null;
   const temperature = rng.next() < 0.3 ? 3 : 0;
   const tenant = pick(rng, ['a', 'b', 'c']);
+  const adapter = pick(rng, [null, null, ...adapters]);
   return {
     id: `${of.index}`,
     promptTokens,
@@ -86,7 +97,8 @@ function createSpec(
     stopTokenIds: [whole(rng, 0, vocabSize - 1)],
     priority: whole(rng, -1, 1),
     tenant,
-    cacheScope: tenant,
+    adapter,
+    cacheScope: `${tenant}/${adapter}`,
     ttftTargetMs: 100,
     tpotTargetMs: 20,
   };
@@ -113,9 +125,17 @@ async function runWorld(
   const emit = (event: SequenceEvent): void => void events.get(event.id)!.push(event);
   const loop = new StepLoop({ engine, clock: { nowMs: () => nowMs }, limits, emit });
   const left = new Set<string>();
+  const swaps = [...adapters.map((adapter) => ({ atMs: 0, adapter, isLoaded: true })), ...world.swaps];
+  const swap = ({ adapter, isLoaded }: World['swaps'][number]): void => {
+    if (isLoaded) {
+      engine.stageAdapter(adapter, new Uint8Array())();
+      loop.adapters.add(adapter);
+    } else loop.adapters.retire(adapter);
+  };
   let next = 0;
   for (let turn = 0; next < specs.length || !loop.isIdle; turn++) {
     assert.ok(turn < maxSteps, 'the loop comes to an end');
+    while (swaps.length > 0 && swaps[0]!.atMs <= nowMs) swap(swaps.shift()!);
     for (; next < specs.length && arrivalMs[next]! <= nowMs; next++) loop.submit(specs[next]!);
     for (const [index, { id }] of specs.entries()) {
       if (index >= next || leaveMs[index]! > nowMs || left.has(id)) continue;
@@ -147,10 +167,10 @@ function checkLoop(loop: StepLoop, { limits, numSlots }: World): void {
 }
 
 /** What a sequence must say when nothing else runs, by the engine's own definition. */
-function expectedGreedy({ promptTokens, maxTokens, stopTokenIds }: SequenceSpec): number[] {
+function expectedGreedy({ promptTokens, maxTokens, stopTokenIds, adapter }: SequenceSpec): number[] {
   const tokens = [...promptTokens];
   while (tokens.length - promptTokens.length < maxTokens) {
-    const token = nextToken(tokens, vocabSize);
+    const token = nextToken(tokens, vocabSize, adapter);
     tokens.push(token);
     if (stopTokenIds.includes(token)) break;
   }
@@ -165,6 +185,7 @@ async function expectedAlone(world: World, spec: SequenceSpec): Promise<number[]
     arrivalMs: [0],
     leaveMs: [Number.POSITIVE_INFINITY],
     faults: new Set(),
+    swaps: [],
   };
   return tokensOf((await runWorld(alone))[0]!);
 }

@@ -3,6 +3,7 @@
  * slots and the prefix cache. Knows no process and no text.
  */
 import type { Clock } from '../../core/clock.ts';
+import { AdapterPins } from './adapter-pins.ts';
 import type { EngineStats, PrefillChunk, StepEngine } from './engine.ts';
 import { FairShare } from './fair-share.ts';
 import { PrefixCache } from './prefix-cache.ts';
@@ -39,6 +40,8 @@ export class StepLoop {
   private readonly prefixes: PrefixCache;
   private readonly model: StepTimeModel;
   private readonly shares = new FairShare();
+  /** Whoever loads an adapter adds it here, and retires it here. */
+  readonly adapters: AdapterPins;
   private readonly speed = new Speed();
   private readonly sequences = new Map<string, Sequence>();
   private waiting: Sequence[] = [];
@@ -52,6 +55,7 @@ export class StepLoop {
     this.emit = options.emit;
     this.model = options.model ?? new StepTimeModel();
     this.slots = new Slots(options.engine);
+    this.adapters = new AdapterPins((id) => options.engine.dropAdapter(id));
     const { prefixBlockTokens: blockTokens, prefixCacheBytes: maxBytes } = options.limits;
     this.prefixes = new PrefixCache({ blockTokens, maxBytes });
   }
@@ -69,6 +73,7 @@ export class StepLoop {
     }
     this.shares.arrive(spec.tenant, new Set([...this.sequences.values()].map((other) => other.spec.tenant)));
     this.sequences.set(spec.id, sequence);
+    this.adapters.acquire(spec.adapter);
     this.waiting.push(sequence);
   }
 
@@ -88,10 +93,11 @@ export class StepLoop {
     const shape = shapeOf(decoding, chunk?.tokens.length ?? 0, chunk?.start ?? 0);
     const startMs = this.clock.nowMs();
     try {
-      const decode = decoding.map(({ tokens }, slot) => ({
+      const decode = decoding.map(({ tokens, spec }, slot) => ({
         slot,
         token: tokens.at(-1)!,
         position: tokens.length - 1,
+        adapter: spec.adapter,
       }));
       const logits = await this.engine.step({ decode, chunk });
       this.record(shape, this.clock.nowMs() - startMs);
@@ -136,6 +142,8 @@ export class StepLoop {
     if (this.sequences.has(spec.id)) return `a sequence ${spec.id} is running already`;
     const most = Math.min(this.engine.maxContext, this.limits.cacheTokens);
     if (spec.promptTokens.length === 0) return 'the prompt is empty';
+    if (spec.adapter !== null && !this.adapters.isUsable(spec.adapter))
+      return `the adapter ${spec.adapter} is not loaded`;
     if (spec.promptTokens.length + spec.maxTokens > most) return `prompt and answer exceed ${most} tokens`;
     if (this.waiting.length >= this.limits.maxWaiting) return `${this.waiting.length} sequences wait already`;
     return null;
@@ -169,7 +177,7 @@ export class StepLoop {
     const tokens = sequence.tokens.slice(start, start + prefill.numTokens);
     const isLast = start + tokens.length === sequence.tokens.length;
     const logits = wantsPromptRow(sequence) ? 'all' : isLast ? 'last' : 'none';
-    return { slot: sequence.slot!, start, tokens, logits };
+    return { slot: sequence.slot!, start, tokens, logits, adapter: sequence.spec.adapter };
   }
 
   private start(sequence: Sequence): void {
@@ -258,6 +266,7 @@ export class StepLoop {
     if (sequence.slot === null) this.waiting = this.waiting.filter((other) => other !== sequence);
     else this.leave(sequence, reason);
     this.sequences.delete(sequence.spec.id);
+    this.adapters.release(sequence.spec.adapter);
     this.emit({ kind: 'end', id: sequence.spec.id, reason, numGenerated: sequence.numGenerated, message });
   }
 

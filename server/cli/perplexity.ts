@@ -31,6 +31,7 @@ function scoringSpec(id: string, promptTokens: readonly number[]): SequenceSpec 
     stopTokenIds: [],
     priority: 0,
     tenant: 'perplexity',
+    adapter: null,
     // Each window has a scope of its own: a prefix from the cache would have no log probabilities.
     cacheScope: id,
     ttftTargetMs: 600_000,

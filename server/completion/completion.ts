@@ -20,6 +20,8 @@ export interface CompletionRequest {
   readonly stopTokenIds: readonly number[];
   readonly priority: number;
   readonly tenant: string;
+  /** Id of the adapter that all choices are made with; null is the base alone. */
+  readonly adapter: string | null;
   readonly ttftTargetMs: number;
   readonly tpotTargetMs: number;
 }
@@ -203,6 +205,7 @@ class Choice {
       stopTokenIds: request.stopTokenIds,
       priority: request.priority,
       tenant: request.tenant,
+      adapter: request.adapter,
       cacheScope: `${request.model.version}/${request.tenant}`,
       ttftTargetMs: request.ttftTargetMs,
       tpotTargetMs: request.tpotTargetMs,

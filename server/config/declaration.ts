@@ -133,6 +133,13 @@ export const settings = {
     description:
       'Target between tokens of a running request; prompts are computed in parts small enough to keep it.',
   }),
+  'engine.maxAdapterRows': integer({
+    default: 64,
+    min: 0,
+    max: 4_096,
+    description:
+      'Sum of the ranks of the adapters that are in the engine at once; 0 serves no adapters, and needs less memory.',
+  }),
   'engine.prefixCacheBytes': integer({
     default: 256 * mebibyte,
     min: 0,

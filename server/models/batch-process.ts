@@ -33,7 +33,7 @@ export class BatchProcess<Input> {
     this.batcher = new DynamicBatcher({ clock, limits, lengthOf, run: (inputs) => this.run(inputs) });
     this.process = new HostProcess<FromBatchHost, Ready>(options, {
       entry: 'batch-host.js',
-      load: { kind: 'load', options: options.host } satisfies ToBatchHost<Input>,
+      load: () => ({ kind: 'load', options: options.host }) satisfies ToBatchHost<Input>,
       onReady: (message) => {
         [this.resultSize, this.maxContext] = [message.resultSize, message.maxContext];
       },

@@ -5,10 +5,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.ts';
-import type { StepEngine } from '../batching/engine.ts';
+import type { AdapterSource, StepEngine } from '../batching/engine.ts';
 import { measureSteps } from '../batching/measure-steps.ts';
 import type { SequenceEvent } from '../batching/request.ts';
 import { StepLoop } from '../batching/step-loop.ts';
+import { AdapterLoader } from './adapter-loader.ts';
 import { createFakeEngine } from './fake-engine.ts';
 import type { FromHost, HostOptions, ToHost } from './host-messages.ts';
 import { createStepEngine } from './onnxruntime/step-engine.ts';
@@ -21,45 +22,63 @@ const maxLogitRows = 64;
 class EngineHost {
   private loop: StepLoop | null = null;
   private engine: StepEngine | null = null;
+  private loader: AdapterLoader | null = null;
   private events: SequenceEvent[] = [];
   private numUnsent = 0;
   private wake: () => void = () => {};
   private closing = false;
 
   async handle(message: ToHost): Promise<void> {
-    if (message.kind === 'load') await this.load(message.options);
+    if (message.kind === 'load') await this.load(message.options, message.adapters);
     else if (message.kind === 'submit') this.loop?.submit(message.spec);
     else if (message.kind === 'cancel') this.loop?.cancel(message.id);
+    else if (message.kind === 'load-adapter') await this.loadAdapter(message.adapter);
+    else if (message.kind === 'drop-adapter') this.loop?.adapters.retire(message.id);
     else this.closing = true;
     this.wake();
   }
 
-  private async load(options: HostOptions): Promise<void> {
+  private async loadAdapter(adapter: AdapterSource): Promise<void> {
     try {
-      const { folder, numSlots, maxContext, threads } = options;
+      await this.loader!.load(adapter);
+      this.loop!.adapters.add(adapter.id);
+      this.send({ kind: 'adapter', id: adapter.id, problem: null });
+    } catch (error) {
+      this.send({ kind: 'adapter', id: adapter.id, problem: reasonOf(error) });
+    }
+  }
+
+  private async load(options: HostOptions, adapters: readonly AdapterSource[]): Promise<void> {
+    try {
+      const { folder, numSlots, maxContext, threads, maxAdapterRows } = options;
       this.engine =
         folder === 'fake'
           ? createFakeEngine({ numSlots, maxContext, stepMs: 2 })
-          : await createStepEngine({ folder, numSlots, maxContext, threads, maxLogitRows });
+          : await createStepEngine({ folder, numSlots, maxContext, threads, maxLogitRows, maxAdapterRows });
       const limits = { ...options.limits, maxLogitRows: this.engine.maxLogitRows };
       const emit = (event: SequenceEvent): void => void this.events.push(event);
       // The engine without a model refuses rows that nothing was computed for, which measuring asks for.
       const model = folder === 'fake' ? {} : { model: await measureSteps(this.engine, systemClock) };
       this.loop = new StepLoop({ engine: this.engine, clock: systemClock, limits, emit, ...model });
+      this.loader = new AdapterLoader(this.engine, () => this.wake());
     } catch (error) {
-      this.send({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+      this.send({ kind: 'failed', message: reasonOf(error) });
       return;
     }
+    const running = this.run(this.loop, this.loader);
+    // Those that were there when an earlier host died.
+    for (const adapter of adapters) await this.loadAdapter(adapter);
     this.send({ kind: 'ready', maxContext: this.engine.maxContext, vocabSize: this.engine.vocabSize });
-    await this.run(this.loop);
+    await running;
     await this.engine.close();
     process.disconnect();
   }
 
-  private async run(loop: StepLoop): Promise<void> {
+  private async run(loop: StepLoop, loader: AdapterLoader): Promise<void> {
     while (!this.closing) {
       this.flush(loop);
-      if (loop.isIdle || this.numUnsent > maxUnsent) {
+      loader.advance();
+      if ((loop.isIdle && !loader.isBusy) || this.numUnsent > maxUnsent) {
         await new Promise<void>((resolve) => {
           this.wake = resolve;
         });
@@ -85,6 +104,8 @@ class EngineHost {
     });
   }
 }
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const host = new EngineHost();
 process.on('message', (message: ToHost) => void host.handle(message));

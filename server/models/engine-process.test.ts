@@ -1,9 +1,14 @@
 /** Real host processes with the fake engine: what the gateway sees when one is killed, stopped, or never comes up. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { systemClock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
 import { specOf } from '../../test/specs.ts';
+import type { AdapterSource } from '../batching/engine.ts';
 import type { SequenceEvent } from '../batching/request.ts';
 import { startEngine } from './engine-process.ts';
 import { nextToken } from './fake-engine.ts';
@@ -28,6 +33,7 @@ async function start(options: { startTimeoutMs?: number; folder?: string } = {})
       numSlots: 4,
       maxContext: 4096,
       threads: 1,
+      maxAdapterRows: 8,
       limits: {
         cacheTokens: 16_384,
         maxChunkTokens: 64,
@@ -47,9 +53,9 @@ async function start(options: { startTimeoutMs?: number; folder?: string } = {})
 
 let nextId = 0;
 
-function run(engine: Engine, maxTokens: number) {
+function run(engine: Engine, maxTokens: number, adapter: string | null = null) {
   const id = `sequence-${nextId++}`;
-  const spec = specOf(id, { promptTokens: [1, 2, 3], maxTokens });
+  const spec = specOf(id, { promptTokens: [1, 2, 3], maxTokens, adapter });
   const events: SequenceEvent[] = [];
   let first: () => void = () => {};
   const started = new Promise<void>((resolve) => {
@@ -65,9 +71,9 @@ function run(engine: Engine, maxTokens: number) {
   return { id, events, started, ended };
 }
 
-function expected(numTokens: number): number[] {
+function expected(numTokens: number, adapter: string | null): number[] {
   const tokens = [1, 2, 3];
-  for (let index = 0; index < numTokens; index++) tokens.push(nextToken(tokens, vocabSize));
+  for (let index = 0; index < numTokens; index++) tokens.push(nextToken(tokens, vocabSize, adapter));
   return tokens.slice(3);
 }
 
@@ -96,11 +102,20 @@ const isGone = (pid: number): boolean => {
   }
 };
 
-async function serves(engine: Engine): Promise<void> {
-  const { events, ended } = run(engine, 20);
+async function serves(engine: Engine, adapter: string | null = null): Promise<void> {
+  const { events, ended } = run(engine, 20, adapter);
   assert.equal((await within(5_000, ended)).reason, 'length');
   const tokens = events.flatMap((event) => (event.kind === 'token' ? [event.token] : []));
-  assert.deepEqual(tokens, expected(20));
+  assert.deepEqual(tokens, expected(20, adapter));
+}
+
+const scratch = mkdtempSync(join(tmpdir(), 'millrace-adapters-'));
+after(() => rmSync(scratch, { recursive: true }));
+
+function adapterFile(id: string): AdapterSource {
+  const path = join(scratch, id);
+  writeFileSync(path, id.repeat(200_000));
+  return { id, path, sha256: createHash('sha256').update(readFileSync(path)).digest('hex') };
 }
 
 describe('a host that serves', () => {
@@ -116,6 +131,44 @@ describe('a host that serves', () => {
     for (const { id } of long) engine.cancel(id);
     for (const { ended } of long) assert.equal((await within(maxEndMs, ended)).reason, 'cancelled');
     await serves(engine);
+  });
+});
+
+describe('adapters', () => {
+  test('serve beside the base and each other; a sequence keeps its own to the end after it is dropped', async () => {
+    const engine = await start();
+    await Promise.all([engine.loadAdapter(adapterFile('x')), engine.loadAdapter(adapterFile('y'))]);
+    await Promise.all([serves(engine), serves(engine, 'x'), serves(engine, 'y')]);
+    const long = run(engine, 300, 'x');
+    await within(5_000, long.started);
+    engine.dropAdapter('x');
+    const refused = await within(maxEndMs, run(engine, 5, 'x').ended);
+    assert.match(refused.message!, /the adapter x is not loaded/);
+    assert.equal((await within(10_000, long.ended)).reason, 'length');
+    const tokens = long.events.flatMap((event) => (event.kind === 'token' ? [event.token] : []));
+    assert.deepEqual(tokens, expected(300, 'x'));
+    await engine.loadAdapter(adapterFile('x'));
+    await serves(engine, 'x');
+  });
+
+  test('of which the file is not what it should be are refused, and may come again', async () => {
+    const engine = await start();
+    const good = adapterFile('z');
+    await assert.rejects(
+      engine.loadAdapter({ ...good, sha256: '0'.repeat(64) }),
+      /SHA-256 is not the expected one/,
+    );
+    await assert.rejects(engine.loadAdapter({ ...good, path: join(scratch, 'absent') }), /ENOENT/);
+    await engine.loadAdapter(good);
+    await serves(engine, 'z');
+  });
+
+  test('are there again when a killed host is back', async () => {
+    const engine = await start();
+    await engine.loadAdapter(adapterFile('x'));
+    process.kill(engine.pid()!, 'SIGKILL');
+    await until(() => engine.stats().restarts === 1 && engine.state() === 'ready', 15_000);
+    await serves(engine, 'x');
   });
 });
 

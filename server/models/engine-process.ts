@@ -2,7 +2,15 @@
  * The gateway's side of an engine host: passes sequences in and events out. Whatever happens to the host, every
  * submitted sequence gets its 'end'.
  */
-import { type EngineState, type EngineStats, type InferenceEngine, noStats } from '../batching/engine.ts';
+import { createDeferred, type Deferred } from '../../core/deferred.ts';
+import { MillraceError } from '../../core/errors.ts';
+import {
+  type AdapterSource,
+  type EngineState,
+  type EngineStats,
+  type InferenceEngine,
+  noStats,
+} from '../batching/engine.ts';
 import type { SequenceEvent, SequenceSpec } from '../batching/request.ts';
 import type { FromHost, HostOptions, HostStats, ToHost } from './host-messages.ts';
 import { HostProcess, type HostProcessOptions } from './host-process.ts';
@@ -10,6 +18,12 @@ import { HostProcess, type HostProcessOptions } from './host-process.ts';
 export interface EngineProcessOptions extends HostProcessOptions {
   readonly version: string;
   readonly host: HostOptions;
+}
+
+/** An adapter that the host was asked to load, and who waits for it. */
+interface LoadedAdapter {
+  readonly source: AdapterSource;
+  readonly ready: Deferred<void>;
 }
 
 type Ready = Extract<FromHost, { kind: 'ready' }>;
@@ -30,16 +44,26 @@ class EngineProcess implements InferenceEngine {
   private readonly process: HostProcess<FromHost, Ready>;
   private readonly listeners = new Map<string, (event: SequenceEvent) => void>();
   private hostStats: HostStats = noStats;
+  /** Given to the next host when one dies. */
+  private readonly adapters = new Map<string, LoadedAdapter>();
 
   constructor(options: EngineProcessOptions) {
     this.version = options.version;
     this.process = new HostProcess<FromHost, Ready>(options, {
       entry: 'engine-host.js',
-      load: { kind: 'load', options: options.host } satisfies ToHost,
+      load: () =>
+        ({
+          kind: 'load',
+          options: options.host,
+          adapters: [...this.adapters.values()].map(({ source }) => source),
+        }) satisfies ToHost,
       onReady: (message) => {
         [this.maxContext, this.vocabSize] = [message.maxContext, message.vocabSize];
       },
-      onMessage: ({ events, stats }) => this.dispatch(events, stats),
+      onMessage: (message) => {
+        if (message.kind === 'events') this.dispatch(message.events, message.stats);
+        else this.settleAdapter(message);
+      },
       onGone: (reason) => this.endAll(reason),
     });
   }
@@ -75,8 +99,34 @@ class EngineProcess implements InferenceEngine {
     if (this.listeners.has(id)) this.send({ kind: 'cancel', id });
   }
 
+  loadAdapter(source: AdapterSource): Promise<void> {
+    const known = this.adapters.get(source.id);
+    if (known !== undefined) return known.ready.promise;
+    const ready = createDeferred<void>();
+    this.adapters.set(source.id, { source, ready });
+    this.send({ kind: 'load-adapter', adapter: source });
+    return ready.promise;
+  }
+
+  dropAdapter(id: string): void {
+    if (!this.adapters.delete(id)) return;
+    this.send({ kind: 'drop-adapter', id });
+  }
+
   close(): Promise<void> {
+    const reason = 'the engine was closed';
+    for (const { ready } of this.adapters.values())
+      ready.reject(new MillraceError('engine_internal', { reason }));
     return this.process.close();
+  }
+
+  private settleAdapter({ id, problem }: Extract<FromHost, { kind: 'adapter' }>): void {
+    const adapter = this.adapters.get(id);
+    if (problem === null) adapter?.ready.resolve();
+    else {
+      this.adapters.delete(id);
+      adapter?.ready.reject(new MillraceError('engine_internal', { reason: problem }));
+    }
   }
 
   private send(message: ToHost): void {

@@ -15,11 +15,30 @@ export interface FakeEngineOptions {
   readonly onStep?: (plan: StepPlan) => void;
 }
 
-/** The token that a history leads to: a 32-bit FNV-1a hash of it. */
-export function nextToken(history: readonly number[], vocabSize: number): number {
+const fnv = (hash: number, value: number): number => Math.imul(hash ^ value, 0x01000193) >>> 0;
+
+/** What a slot holds of a token that was computed with an adapter. Exact in fp32. */
+function cellOf(token: number, adapter: string | null): number {
+  if (adapter === null) return token;
   let hash = 0x811c9dc5;
-  for (const token of history) hash = Math.imul(hash ^ token, 0x01000193) >>> 0;
-  return hash % vocabSize;
+  for (const character of adapter) hash = fnv(hash, character.codePointAt(0)!);
+  return token + 65_536 * (1 + (hash % 200));
+}
+
+function hashOf(cells: readonly number[], vocabSize: number): number {
+  return cells.reduce(fnv, 0x811c9dc5) % vocabSize;
+}
+
+/** The token that a history leads to under an adapter: a 32-bit FNV-1a hash of both. */
+export function nextToken(
+  history: readonly number[],
+  vocabSize: number,
+  adapter: string | null = null,
+): number {
+  return hashOf(
+    history.map((token) => cellOf(token, adapter)),
+    vocabSize,
+  );
 }
 
 export function createFakeEngine(options: FakeEngineOptions): StepEngine {
@@ -33,6 +52,7 @@ class FakeEngine implements StepEngine {
   readonly maxLogitRows = 64;
   readonly bytesPerToken = 4;
   private readonly rows: number[][];
+  private readonly adapters = new Set<string>();
   private readonly options: FakeEngineOptions;
 
   constructor(options: FakeEngineOptions) {
@@ -47,9 +67,9 @@ class FakeEngine implements StepEngine {
     this.options.onStep?.(plan);
     if (this.options.stepMs) await new Promise((resolve) => setTimeout(resolve, this.options.stepMs));
     const logits: number[] = [];
-    plan.decode.forEach(({ slot, token, position }, index) => {
+    plan.decode.forEach(({ slot, token, position, adapter }, index) => {
       invariant(slot === index, 'decode rows are contiguous');
-      this.write(slot, position, [token]);
+      this.write(slot, position, this.cells([token], adapter));
       logits.push(...this.logitsAfter(slot, position + 1));
     });
     const { chunk } = plan;
@@ -58,7 +78,7 @@ class FakeEngine implements StepEngine {
         chunk.slot >= plan.decode.length && chunk.tokens.length > 0,
         'a chunk is behind the decode rows',
       );
-      this.write(chunk.slot, chunk.start, chunk.tokens);
+      this.write(chunk.slot, chunk.start, this.cells(chunk.tokens, chunk.adapter));
       const end = chunk.start + chunk.tokens.length;
       const first = chunk.logits === 'all' ? chunk.start + 1 : chunk.logits === 'last' ? end : end + 1;
       for (let length = first; length <= end; length++) logits.push(...this.logitsAfter(chunk.slot, length));
@@ -80,7 +100,23 @@ class FakeEngine implements StepEngine {
     this.write(slot, start, [...block.data]);
   }
 
+  stageAdapter(id: string): () => boolean {
+    return () => {
+      this.adapters.add(id);
+      return true;
+    };
+  }
+
+  dropAdapter(id: string): void {
+    this.adapters.delete(id);
+  }
+
   async close(): Promise<void> {}
+
+  private cells(tokens: readonly number[], adapter: string | null): number[] {
+    invariant(adapter === null || this.adapters.has(adapter), 'an adapter is loaded while it is used');
+    return tokens.map((token) => cellOf(token, adapter));
+  }
 
   private write(slot: number, start: number, tokens: readonly number[]): void {
     const rows = this.rows[slot]!;
@@ -91,7 +127,7 @@ class FakeEngine implements StepEngine {
 
   private logitsAfter(slot: number, length: number): number[] {
     const logits = Array.from({ length: this.vocabSize }, () => 0);
-    logits[nextToken(this.rows[slot]!.slice(0, length), this.vocabSize)] = 10;
+    logits[hashOf(this.rows[slot]!.slice(0, length), this.vocabSize)] = 10;
     return logits;
   }
 }

@@ -1,5 +1,5 @@
 /** What the gateway and its hosts say to each other. Structured clones over the child's IPC channel. */
-import type { EngineStats } from '../batching/engine.ts';
+import type { AdapterSource, EngineStats } from '../batching/engine.ts';
 import type { SequenceEvent, SequenceSpec } from '../batching/request.ts';
 import type { StepLoopLimits } from '../batching/step-loop.ts';
 
@@ -9,13 +9,17 @@ export interface HostOptions {
   readonly threads: number;
   readonly numSlots: number;
   readonly maxContext: number;
+  /** Sum of the ranks of the adapters that may be loaded at once. */
+  readonly maxAdapterRows: number;
   readonly limits: StepLoopLimits;
 }
 
 export type ToHost =
-  | { readonly kind: 'load'; readonly options: HostOptions }
+  | { readonly kind: 'load'; readonly options: HostOptions; readonly adapters: readonly AdapterSource[] }
   | { readonly kind: 'submit'; readonly spec: SequenceSpec }
   | { readonly kind: 'cancel'; readonly id: string }
+  | { readonly kind: 'load-adapter'; readonly adapter: AdapterSource }
+  | { readonly kind: 'drop-adapter'; readonly id: string }
   | { readonly kind: 'close' };
 
 export type HostStats = Omit<EngineStats, 'restarts'>;
@@ -24,6 +28,8 @@ export type FromHost =
   | { readonly kind: 'ready'; readonly maxContext: number; readonly vocabSize: number }
   /** All events of one step, in order. */
   | { readonly kind: 'events'; readonly events: readonly SequenceEvent[]; readonly stats: HostStats }
+  /** An adapter can be used from now on, or why not. */
+  | { readonly kind: 'adapter'; readonly id: string; readonly problem: string | null }
   | { readonly kind: 'failed'; readonly message: string };
 
 /** What a batch host does with a batch: texts to vectors, or texts to log-likelihoods. */

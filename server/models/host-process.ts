@@ -25,7 +25,7 @@ export interface HostProtocol<From extends { kind: string }, Ready extends From 
   /** File beside this one. */
   readonly entry: string;
   /** The first message to a host. */
-  readonly load: object;
+  load(): object;
   onReady(message: Ready): void;
   onMessage(message: Exclude<From, Ready | Failed>): void;
   /** The host is gone with all that it worked on. */
@@ -126,7 +126,7 @@ export class HostProcess<From extends { kind: string }, Ready extends From & { k
           resolve();
         } else this.protocol.onMessage(message as Exclude<From, Ready | Failed>);
       });
-      this.send(this.protocol.load);
+      this.send(this.protocol.load());
     });
   }
 

@@ -23,6 +23,8 @@ export function createNullEngine(options: {
     stats: () => idle,
     submit: (spec, onEvent) => queueMicrotask(() => answer(spec, onEvent)),
     cancel: () => {},
+    loadAdapter: async () => {},
+    dropAdapter: () => {},
     close: async () => {},
   };
 }

@@ -32,8 +32,9 @@ const limits = {
 
 export function createLoopEngine(options: LoopEngineOptions): LoopEngine {
   const listeners = new Map<string, (event: SequenceEvent) => void>();
+  const engine = createFakeEngine(options);
   const loop = new StepLoop({
-    engine: createFakeEngine(options),
+    engine,
     clock: systemClock,
     limits: { ...limits, cacheTokens: options.numSlots * options.maxContext },
     emit(event) {
@@ -69,6 +70,11 @@ export function createLoopEngine(options: LoopEngineOptions): LoopEngine {
       });
     },
     cancel: (id) => loop.cancel(id),
+    async loadAdapter({ id }) {
+      engine.stageAdapter(id, new Uint8Array())();
+      loop.adapters.add(id);
+    },
+    dropAdapter: (id) => loop.adapters.retire(id),
     close: async () => {},
   };
 }

@@ -1,171 +1,207 @@
+/** Adapters in the serving graph against the same weights merged into the checkpoint, in every basis and together. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { type Adapter, factorsOf } from '../../core/adapter/adapter.ts';
+import { basisFile, decodeBasis } from '../../core/adapter/basis.ts';
+import { type LoraTarget, loraParameters, loraTargets } from '../../core/adapter/lora.ts';
+import { decodePeft, encodePeft } from '../../core/adapter/peft.ts';
+import { encodeServed, toServed } from '../../core/adapter/served.ts';
 import type { DecoderConfig } from '../../core/arch/config.ts';
-import type { LayerLinear } from '../../core/arch/decoder.ts';
-import { cacheName, loraInputs, loraName } from '../../core/arch/serving-graph.ts';
 import type { Checkpoint } from '../../core/checkpoint/checkpoint.ts';
+import type { Quantization } from '../../core/import/recipe.ts';
 import { createRng } from '../../core/rng.ts';
+import type { DecodeRow, StepEngine } from '../../server/batching/engine.ts';
 import { createStepEngine } from '../../server/models/onnxruntime/step-engine.ts';
-import { families, maxDifference, openFixture, readGolden, Scratch } from './imported.ts';
+import { type Family, families, maxDifference, openFixture, readGolden, Scratch } from './imported.ts';
 
-const rank = 4;
 const scratch = new Scratch();
 after(() => scratch.remove());
 
-/** Joint A [in, width] and B [width, out] of one linear, as the graph takes them. */
-interface Adapter {
-  readonly a: Float32Array;
-  readonly b: Float32Array;
-  readonly width: number;
-}
+const refuse = (reason: string): never => {
+  throw new Error(reason);
+};
 
-const keyOf = (layer: number, linear: LayerLinear): string => `${layer}.${linear}`;
-
-function randomAdapters(config: DecoderConfig, seed: number): Map<string, Adapter> {
-  const rng = createRng(seed);
-  const matrix = (size: number): Float32Array =>
-    Float32Array.from({ length: size }, () => (rng.next() - 0.5) * 0.4);
-  const adapters = new Map<string, Adapter>();
-  for (const { layer, linear, size } of loraInputs(config)) {
-    const width = linear === 'qkv' ? 3 * rank : rank;
-    const b = matrix(width * size[1]);
-    if (linear === 'qkv') keepBlocks(b, config);
-    adapters.set(keyOf(layer, linear), { a: matrix(size[0] * width), b, width });
-  }
-  return adapters;
-}
-
-/** q's, k's and v's factors write to their own outputs only. */
-function keepBlocks(b: Float32Array, { numHeads, numKvHeads, headSize }: DecoderConfig): void {
-  const [queries, keys] = [numHeads * headSize, numKvHeads * headSize];
-  const outSize = queries + 2 * keys;
-  const partOf = (out: number): number => (out < queries ? 0 : out < queries + keys ? 1 : 2);
-  for (let row = 0; row < 3 * rank; row++) {
-    for (let out = 0; out < outSize; out++) {
-      if (partOf(out) !== Math.floor(row / rank)) b[row * outSize + out] = 0;
-    }
-  }
-}
-
-/** The checkpoint with W + (A·B)ᵀ in place of W. */
-function merged(
-  checkpoint: Checkpoint,
+function randomAdapter(
   config: DecoderConfig,
-  adapters: ReadonlyMap<string, Adapter>,
-): Checkpoint {
-  const keys = config.numKvHeads * config.headSize;
-  const queries = config.numHeads * config.headSize;
-  const total = queries + 2 * keys;
-  const places: Record<string, [LayerLinear, number, number]> = {
-    q_proj: ['qkv', 0, total],
-    k_proj: ['qkv', queries, total],
-    v_proj: ['qkv', queries + keys, total],
-    o_proj: ['o', 0, config.hiddenSize],
-    gate_proj: ['gate', 0, config.intermediateSize],
-    up_proj: ['up', 0, config.intermediateSize],
-    down_proj: ['down', 0, config.hiddenSize],
-  };
+  seed: number,
+  options: Partial<Adapter['shape']> = {},
+): Adapter {
+  const shape = { rank: 4, alpha: 6, firstLayer: 0, targets: loraTargets, ...options };
+  const rng = createRng(seed);
+  const values = new Map(
+    loraParameters(config, shape).map(({ name, dims }) => {
+      const draw = (): number => (rng.next() - 0.5) * 0.5;
+      return [name, Float32Array.from({ length: dims[0]! * dims[1]! }, draw)] as const;
+    }),
+  );
+  return { shape, values };
+}
+
+/** The checkpoint with W + (α/r)·(A·B)ᵀ in place of W. */
+function merged(checkpoint: Checkpoint, adapter: Adapter): Checkpoint {
   return {
     ...checkpoint,
     async read(name) {
       const values = await checkpoint.read(name);
-      const match = /layers\.(\d+)\..*\.(\w+_proj)\.weight$/.exec(name);
-      if (match === null) return values;
-      const [linear, offset, width] = places[match[2]!]!;
-      const { a, b, width: joint } = adapters.get(keyOf(Number(match[1]), linear))!;
-      const inSize = a.length / joint;
+      const match = /layers\.(\d+)\..*\.(\w+)_proj\.weight$/.exec(name);
+      const factors = match && factorsOf(adapter, Number(match[1]), match[2] as LoraTarget);
+      if (!factors) return values;
+      const { rank, alpha } = adapter.shape;
+      const inSize = factors.a.length / rank;
+      const outSize = factors.b.length / rank;
       return values.map((value, index) => {
         const [out, input] = [Math.floor(index / inSize), index % inSize];
-        let sum = value;
-        for (let r = 0; r < joint; r++) sum += a[input * joint + r]! * b[r * width + offset + out]!;
-        return sum;
+        let sum = 0;
+        for (let r = 0; r < rank; r++) sum += factors.a[input * rank + r]! * factors.b[r * outSize + out]!;
+        return value + (alpha / rank) * sum;
       });
     },
   };
 }
 
-/** One run of the graph with adapter inputs over a whole prompt in the chunk; `scale` is in the mask. */
-async function runWithAdapters(
-  folder: string,
-  config: DecoderConfig,
-  adapters: ReadonlyMap<string, Adapter>,
-  ask: { ids: readonly number[]; rows: readonly number[]; scale: number },
+const start = (folder: string): Promise<StepEngine> =>
+  createStepEngine({ folder, numSlots: 4, maxContext: 64, threads: 1, maxLogitRows: 64, maxAdapterRows: 16 });
+
+async function served(folder: string, config: DecoderConfig, adapter: Adapter): Promise<Uint8Array> {
+  const basis = decodeBasis(await readFile(join(folder, basisFile)), config, refuse);
+  return encodeServed(toServed(adapter, config, basis));
+}
+
+function load(engine: StepEngine, id: string, bytes: Uint8Array): void {
+  const advance = engine.stageAdapter(id, bytes);
+  while (!advance());
+}
+
+async function logitsOf(
+  engine: StepEngine,
+  ids: readonly number[],
+  adapter: string | null,
 ): Promise<Float32Array> {
-  const session = await InferenceSession.create(join(folder, 'serving-lora.onnx'), { intraOpNumThreads: 1 });
-  const numTokens = ask.ids.length + 1;
-  const long = (values: readonly number[], dims: number[]): Tensor =>
-    new Tensor('int64', BigInt64Array.from(values.map(BigInt)), dims);
-  const short = (value: number): Tensor => new Tensor('int32', Int32Array.of(value), [1]);
-  const feeds: Record<string, Tensor> = {
-    // The stand-in decode row comes first and is masked out of the adapters.
-    input_ids: long([0, ...ask.ids], [1, numTokens]),
-    split: long([1, ask.ids.length], [2]),
-    rows: long(
-      ask.rows.map((row) => row + 1),
-      [ask.rows.length],
-    ),
-    decode_lengths: short(0),
-    decode_total: short(1),
-    chunk_lengths: short(ask.ids.length - 1),
-    chunk_total: short(ask.ids.length),
-    lora_mask: new Tensor(
-      'float32',
-      Float32Array.from({ length: numTokens * rank }, (_, index) => (index < rank ? 0 : ask.scale)),
-      [1, numTokens, rank],
-    ),
-  };
-  const cacheDims = [1, config.numKvHeads, 64, config.headSize];
-  for (let layer = 0; layer < config.numLayers; layer++) {
-    for (const group of ['decode', 'chunk'] as const) {
-      for (const part of ['k', 'v'] as const) {
-        const data = new Float32Array(cacheDims.reduce((product, size) => product * size, 1));
-        feeds[cacheName(group, part, layer)] = new Tensor('float32', data, cacheDims);
-      }
-    }
-  }
-  for (const { layer, linear, size } of loraInputs(config)) {
-    const { a, b, width } = adapters.get(keyOf(layer, linear))!;
-    feeds[loraName(layer, linear, 'a')] = new Tensor('float32', a, [size[0], width]);
-    feeds[loraName(layer, linear, 'b')] = new Tensor('float32', b, [width, size[1]]);
-  }
-  const { logits } = await session.run(feeds, ['logits']);
-  await session.release();
-  return logits!.data as Float32Array;
+  const chunk = { slot: 0, start: 0, tokens: ids, logits: 'all' as const, adapter };
+  return Float32Array.from(await engine.step({ decode: [], chunk }));
+}
+
+async function open(family: Family, quantization: Quantization) {
+  const checkpoint = await openFixture(family);
+  const { config } = checkpoint;
+  assert.ok(config.kind === 'decoder');
+  const folder = await scratch.import(checkpoint, quantization);
+  return { config, folder, engine: await start(folder) };
 }
 
 for (const family of families) {
-  test(`${family}: adapter inputs give the logits of merged weights, and none with a mask of zero`, async () => {
-    const checkpoint = await openFixture(family);
-    assert.ok(checkpoint.config.kind === 'decoder');
-    const { config } = checkpoint;
-    const adapters = randomAdapters(config, 11);
-    const folder = await scratch.import(checkpoint, 'fp32');
-    const { ids, rows, logits: golden } = readGolden(family);
-    const reference = await createStepEngine({
-      folder: await scratch.import(merged(await openFixture(family), config, adapters), 'fp32'),
-      numSlots: 1,
-      maxContext: 64,
-      threads: 1,
-      maxLogitRows: 64,
-    });
-    const all = await reference.step({
-      decode: [],
-      chunk: { slot: 0, start: 0, tokens: ids, logits: 'all' },
-    });
-    const wanted = rows.flatMap((row) => [
-      ...all.subarray(row * config.vocabSize, (row + 1) * config.vocabSize),
-    ]);
-    await reference.close();
-    const adapted = await runWithAdapters(folder, config, adapters, { ids, rows, scale: 1 });
-    assert.ok(maxDifference(adapted, wanted) < 2e-3);
-    const plain = await runWithAdapters(folder, config, adapters, { ids, rows, scale: 0 });
-    assert.ok(maxDifference(plain, golden.flat()) < 1e-3);
-    assert.ok(maxDifference(plain, adapted) > 0.1, 'the adapters change something');
+  test(`${family}: with an adapter, logits are those of merged weights; without, those of the base`, async () => {
+    const { config, folder, engine } = await open(family, 'fp32');
+    const adapter = randomAdapter(config, 11);
+    const { ids } = readGolden(family);
+    const reference = await start(await scratch.import(merged(await openFixture(family), adapter), 'fp32'));
+    const wanted = await logitsOf(reference, ids, null);
+    const plain = await logitsOf(engine, ids, null);
+    load(engine, 'x', await served(folder, config, adapter));
+    assert.ok(maxDifference(await logitsOf(engine, ids, 'x'), wanted) < 2e-3);
+    assert.deepEqual(await logitsOf(engine, ids, null), plain);
+    assert.ok(maxDifference(plain, wanted) > 1, 'the adapter changes something');
+    await Promise.all([engine.close(), reference.close()]);
   });
 }
+
+/** Root mean square of the difference. */
+function distance(a: Float32Array, b: Float32Array): number {
+  return Math.sqrt(a.reduce((sum, value, index) => sum + (value - b[index]!) ** 2, 0) / a.length);
+}
+
+for (const quantization of ['int8-block', 'int8'] as const) {
+  test(`${quantization}: an adapter of the checkpoint works in the rotated and smoothed basis`, async () => {
+    const { config, folder, engine } = await open('smollm2', quantization);
+    const adapter = randomAdapter(config, 12);
+    const { ids } = readGolden('smollm2');
+    const merge = async (as: Quantization) =>
+      start(await scratch.import(merged(await openFixture('smollm2'), adapter), as));
+    const [reference, requantized] = [await merge('fp32'), await merge(quantization)];
+    const wanted = await logitsOf(reference, ids, null);
+    load(engine, 'x', await served(folder, config, adapter));
+    const ofAdapter = distance(await logitsOf(engine, ids, 'x'), wanted);
+    const ofQuantization = distance(await logitsOf(requantized, ids, null), wanted);
+    const ofNothing = distance(await logitsOf(engine, ids, null), wanted);
+    assert.ok(ofAdapter < 1.5 * ofQuantization, `${ofAdapter}, merged and quantized ${ofQuantization}`);
+    assert.ok(ofNothing > 10 * ofQuantization, `${ofNothing} without the adapter`);
+    await Promise.all([engine, reference, requantized].map((each) => each.close()));
+  });
+}
+
+test('several adapters in one step, of different ranks and layers, each give what they give alone', async () => {
+  const { config, folder, engine } = await open('llama3', 'fp32');
+  const { ids } = readGolden('llama3');
+  const shapes = {
+    x: {},
+    y: { rank: 2, alpha: 8 },
+    z: { firstLayer: 1, targets: ['q', 'v', 'down'] as const },
+  };
+  for (const [index, [id, shape]] of Object.entries(shapes).entries()) {
+    load(engine, id, await served(folder, config, randomAdapter(config, index, shape)));
+  }
+  const alone = async (slot: number, adapter: string | null): Promise<Float32Array> => {
+    const tokens = ids.slice(slot, slot + 9);
+    const part = { slot, start: 0, adapter };
+    await engine.step({ decode: [], chunk: { ...part, tokens: tokens.slice(0, 8), logits: 'none' } });
+    const chunk = { ...part, start: 8, tokens: tokens.slice(8), logits: 'last' as const };
+    return Float32Array.from(await engine.step({ decode: [], chunk }));
+  };
+  const users = ['x', 'y', null, 'z'];
+  const wanted: Float32Array[] = [];
+  for (const [slot, adapter] of users.entries()) wanted.push(await alone(slot, adapter));
+  const rowOf = (slot: number): DecodeRow => ({
+    slot,
+    token: ids[slot + 8]!,
+    position: 8,
+    adapter: users[slot]!,
+  });
+  const chunk = { slot: 3, start: 8, tokens: [ids[11]!], logits: 'last' as const, adapter: 'z' };
+  const logits = await engine.step({ decode: [0, 1, 2].map(rowOf), chunk });
+  wanted.forEach((row, index) => {
+    const got = logits.subarray(index * engine.vocabSize, (index + 1) * engine.vocabSize);
+    assert.ok(maxDifference(got, row) < 1e-3);
+  });
+  engine.dropAdapter('x');
+  load(engine, 'again', await served(folder, config, randomAdapter(config, 0)));
+  await engine.step({
+    decode: [],
+    chunk: { slot: 0, start: 0, tokens: ids.slice(0, 8), logits: 'none', adapter: 'again' },
+  });
+  const again = await engine.step({ decode: [{ ...rowOf(0), adapter: 'again' }], chunk: null });
+  assert.ok(maxDifference(again, wanted[0]!) < 1e-3, 'the place of a dropped adapter is used again');
+  await engine.close();
+});
+
+test('there is room for so many ranks, and bytes that are no adapter of the model are refused', async () => {
+  const { config, folder, engine } = await open('qwen2', 'fp32');
+  const bytes = await served(folder, config, randomAdapter(config, 1));
+  for (const id of ['a', 'b', 'c', 'd']) load(engine, id, bytes);
+  assert.throws(() => engine.stageAdapter('e', bytes), /no room for an adapter of rank 4/);
+  engine.dropAdapter('b');
+  load(engine, 'e', bytes);
+  assert.throws(() => engine.stageAdapter('f', bytes.subarray(0, 100)), /the adapter f cannot be used/);
+  const other = toServed(
+    randomAdapter({ ...config, intermediateSize: 32 }, 1),
+    { ...config, intermediateSize: 32 },
+    null,
+  );
+  assert.throws(() => engine.stageAdapter('f', encodeServed(other)), /expected \[4, 96\]/);
+  await engine.close();
+});
+
+test('an adapter comes back from its PEFT files as it was', async () => {
+  const { config } = await openFixture('qwen3');
+  assert.ok(config.kind === 'decoder');
+  for (const options of [{}, { firstLayer: 1, targets: ['k', 'up'] as const }]) {
+    const adapter = randomAdapter(config, 3, options);
+    assert.deepEqual(decodePeft(encodePeft(adapter, config, 'base'), config, 'x'), adapter);
+  }
+});
 
 test('the scoring graph gives the log-likelihood that the reference logits imply, in a padded batch', async () => {
   for (const family of families) {

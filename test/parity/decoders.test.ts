@@ -20,12 +20,12 @@ const scratch = new Scratch();
 after(() => scratch.remove());
 
 const start = (folder: string): Promise<StepEngine> =>
-  createStepEngine({ folder, numSlots: 4, maxContext: 128, threads: 1, maxLogitRows: 64 });
+  createStepEngine({ folder, numSlots: 4, maxContext: 128, threads: 1, maxLogitRows: 64, maxAdapterRows: 0 });
 
 const chunkOf = (
   tokens: readonly number[],
   { slot = 0, start: first = 0, logits = 'all' as PrefillChunk['logits'] } = {},
-): PrefillChunk => ({ slot, start: first, tokens, logits });
+): PrefillChunk => ({ slot, start: first, tokens, logits, adapter: null });
 
 /** Largest difference of all kept rows; `row` is the logits of a position. */
 function worst(golden: Golden, row: (position: number) => ArrayLike<number>): number {
@@ -48,7 +48,7 @@ async function withEngine(family: Family, use: (engine: StepEngine, golden: Gold
 async function decodeFrom(engine: StepEngine, ids: readonly number[], first: number): Promise<Float32Array> {
   let logits = new Float32Array();
   for (let position = first; position < ids.length; position++) {
-    const decode = [{ slot: 0, token: ids[position]!, position }];
+    const decode = [{ slot: 0, token: ids[position]!, position, adapter: null }];
     logits = Float32Array.from(await engine.step({ decode, chunk: null }));
   }
   return logits;
@@ -67,7 +67,7 @@ for (const family of families) {
       withEngine(family, async (engine, golden) => {
         const { ids } = golden;
         await engine.step({ decode: [], chunk: chunkOf([5, 6, 7], { slot: 0, logits: 'none' }) });
-        const other = [{ slot: 0, token: 9, position: 3 }];
+        const other = [{ slot: 0, token: 9, position: 3, adapter: null }];
         await engine.step({ decode: other, chunk: chunkOf(ids.slice(0, 7), { slot: 1, logits: 'none' }) });
         const rest = { slot: 1, start: 7, logits: 'last' as const };
         const logits = await engine.step({ decode: other, chunk: chunkOf(ids.slice(7, 24), rest) });

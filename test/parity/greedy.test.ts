@@ -45,7 +45,14 @@ test('the default model in fp32 says what Transformers says, twenty prompts side
     const options = { addSpecialTokens: false, allowSpecial: false };
     for (const { prompt, ids } of cases) assert.deepEqual(tokenizer.encode(prompt, options), ids);
     const folder = await scratch.import(checkpoint, 'fp32');
-    const engine = await createStepEngine({ folder, numSlots, maxContext, threads: 2, maxLogitRows });
+    const engine = await createStepEngine({
+      folder,
+      numSlots,
+      maxContext,
+      threads: 2,
+      maxLogitRows,
+      maxAdapterRows: 0,
+    });
     const texts = cases.map((): number[] => []);
     const emit = (event: SequenceEvent): void => {
       if (event.kind === 'token') texts[Number(event.id)]!.push(event.token);

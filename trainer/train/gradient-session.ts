@@ -1,13 +1,14 @@
 /** The training graph in memory: parameters and lessons in, loss and gradients out. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type LoraShape, loraParameters, type Parameter } from '../../core/adapter/lora.ts';
 import { emitTrainingForward } from '../../core/arch/training-graph.ts';
 import type { OpenedGraph, OpenGraph } from '../../core/import/open-graph.ts';
 import type { GraphBuilder, Value } from '../../core/onnx/graph.ts';
 import { addGradients } from '../autodiff/reverse.ts';
+import { loraAdapt } from './adapt.ts';
 import { type BaseWeights, dataFile } from './base-weights.ts';
 import type { Lesson } from './lesson.ts';
-import { type LoraShape, loraAdapt, loraParameters, type Parameter } from './lora.ts';
 import { emitObjective, type ObjectivePart, objectiveParts } from './objective.ts';
 import { pack } from './pack.ts';
 import { ParameterGraph } from './parameter-graph.ts';

@@ -154,6 +154,7 @@ function common(body: ChatBody | CompletionBody, model: ServedGenerator, caller:
     stopTokenIds: [...eos, ...(body.stop_token_ids ?? [])],
     priority: body.priority ?? 0,
     tenant: caller.tenant,
+    adapter: null,
     ttftTargetMs: limits.ttftTargetMs,
     tpotTargetMs: limits.tpotTargetMs,
   };

@@ -4,12 +4,14 @@
  */
 import { join } from 'node:path';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
+import { decodeServed } from '../../../core/adapter/served.ts';
 import type { DecoderConfig } from '../../../core/arch/config.ts';
 import { cacheName } from '../../../core/arch/serving-graph.ts';
 import { invariant } from '../../../core/invariant.ts';
 import { int32, int64 } from '../../../core/runtime/integers.ts';
 import { openSession } from '../../../core/runtime/open-session.ts';
 import type { CacheBlock, StepEngine, StepPlan } from '../../batching/engine.ts';
+import { AdapterBank } from './adapter-bank.ts';
 import { readDescription } from './read-description.ts';
 import { SlotCache } from './slot-cache.ts';
 
@@ -22,15 +24,33 @@ export interface StepEngineOptions {
   readonly threads: number;
   /** Rows of logits that one step can return beyond one per slot. */
   readonly maxLogitRows: number;
+  /** Sum of the ranks of the adapters that may be loaded at once; 0 loads none, and saves the memory for them. */
+  readonly maxAdapterRows: number;
 }
 
 export async function createStepEngine(options: StepEngineOptions): Promise<StepEngine> {
   const { config } = await readDescription(options.folder);
   invariant(config.kind === 'decoder', 'a step engine runs a decoder');
   const session = await openSession(join(options.folder, 'serving.onnx'), options);
-  const engine = new OrtStepEngine(session, config, options);
+  // Of its own, so that steps without an adapter cost nothing more. Large weights that are mapped are shared.
+  const adapted =
+    options.maxAdapterRows === 0
+      ? null
+      : await openSession(join(options.folder, 'serving-lora.onnx'), options);
+  const engine = new OrtStepEngine({ session, adapted }, config, options);
   await engine.warmUp();
   return engine;
+}
+
+interface Sessions {
+  readonly session: InferenceSession;
+  readonly adapted: InferenceSession | null;
+}
+
+interface RunInput {
+  readonly feeds: Record<string, Tensor>;
+  readonly caches: Readonly<Record<'decode' | 'chunk', readonly Tensor[]>>;
+  readonly numLogitRows: number;
 }
 
 class OrtStepEngine implements StepEngine {
@@ -38,13 +58,17 @@ class OrtStepEngine implements StepEngine {
   readonly maxContext: number;
   readonly vocabSize: number;
   readonly maxLogitRows: number;
-  private readonly session: InferenceSession;
+  private readonly sessions: Sessions;
+  private readonly config: DecoderConfig;
+  private readonly bank: AdapterBank;
   private readonly numLayers: number;
   private readonly cache: SlotCache;
   private readonly logits: Float32Array;
 
-  constructor(session: InferenceSession, config: DecoderConfig, options: StepEngineOptions) {
-    this.session = session;
+  constructor(sessions: Sessions, config: DecoderConfig, options: StepEngineOptions) {
+    this.sessions = sessions;
+    this.config = config;
+    this.bank = new AdapterBank(config, options.maxAdapterRows);
     this.numSlots = options.numSlots;
     this.maxContext = Math.min(options.maxContext, config.maxContext);
     this.vocabSize = config.vocabSize;
@@ -61,9 +85,10 @@ class OrtStepEngine implements StepEngine {
 
   async step(plan: StepPlan): Promise<Float32Array> {
     const { decode, chunk } = plan;
-    const scratch = { token: 0, position: 0, slot: this.numSlots };
+    const scratch = { token: 0, position: 0, slot: this.numSlots, adapter: null };
     const rows = decode.length === 0 ? [scratch] : decode;
-    const part = chunk ?? { slot: this.numSlots + 1, start: 0, tokens: [0], logits: 'none' as const };
+    const absent = { slot: this.numSlots + 1, start: 0, tokens: [0], logits: 'none' as const, adapter: null };
+    const part = chunk ?? absent;
     const wanted = wantedRows(decode.length, rows.length, part.tokens.length, part.logits);
     const feeds: Record<string, Tensor> = {
       input_ids: int64(
@@ -81,7 +106,12 @@ class OrtStepEngine implements StepEngine {
       decode: this.cache.view(rows[0]!.slot, rows.length),
       chunk: this.cache.view(part.slot, 1),
     };
-    await this.run(feeds, caches, Math.max(1, wanted.length));
+    const adapters = [...rows.map(({ adapter }) => adapter), ...part.tokens.map(() => part.adapter)];
+    const isAdapted = adapters.some((adapter) => adapter !== null);
+    if (isAdapted) Object.assign(feeds, this.bank.feeds(adapters));
+    const session = isAdapted ? this.sessions.adapted : this.sessions.session;
+    invariant(session !== null, 'adapters are loaded only where there is a graph for them');
+    await this.run(session, { feeds, caches, numLogitRows: Math.max(1, wanted.length) });
     return this.logits.subarray(0, wanted.length * this.vocabSize);
   }
 
@@ -97,24 +127,33 @@ class OrtStepEngine implements StepEngine {
     this.cache.writeBlock(slot, start, block);
   }
 
+  stageAdapter(id: string, bytes: Uint8Array): () => boolean {
+    const refuse = (reason: string): never => {
+      throw new Error(`the adapter ${id} cannot be used: ${reason}`);
+    };
+    if (this.sessions.adapted === null) return refuse('this engine was started without room for adapters');
+    return this.bank.stage(id, decodeServed(bytes, this.config, refuse));
+  }
+
+  dropAdapter(id: string): void {
+    this.bank.drop(id);
+  }
+
   async close(): Promise<void> {
-    await this.session.release();
+    await this.sessions.session.release();
+    await this.sessions.adapted?.release();
   }
 
   /** First runs are slow (threads start, buffers are allocated), and they prove that steps write in place. */
   async warmUp(): Promise<void> {
     const tokens = Array.from({ length: Math.min(16, this.maxContext) }, () => 0);
-    await this.step({ decode: [], chunk: { slot: 0, start: 0, tokens, logits: 'last' } });
-    await this.step({ decode: [{ slot: 0, token: 0, position: 0 }], chunk: null });
+    await this.step({ decode: [], chunk: { slot: 0, start: 0, tokens, logits: 'last', adapter: null } });
+    await this.step({ decode: [{ slot: 0, token: 0, position: 0, adapter: null }], chunk: null });
     const written = this.cache.readBlock(0, 0, 1).data.some((value) => value !== 0);
     invariant(written, 'the runtime writes new keys and values into the given buffers');
   }
 
-  private async run(
-    feeds: Record<string, Tensor>,
-    caches: Record<'decode' | 'chunk', readonly Tensor[]>,
-    numLogitRows: number,
-  ): Promise<void> {
+  private async run(session: InferenceSession, { feeds, caches, numLogitRows }: RunInput): Promise<void> {
     const logits = this.logits.subarray(0, numLogitRows * this.vocabSize);
     const fetches: Record<string, Tensor | null> = {
       complete: null,
@@ -130,7 +169,7 @@ class OrtStepEngine implements StepEngine {
         }
       }
     }
-    await runInPlace(this.session, feeds, fetches);
+    await runInPlace(session, feeds, fetches);
   }
 }
 

@@ -1,0 +1,147 @@
+/**
+ * The resident adapters' factors, one below the other: for each linear a buffer a [rows, in] and b [rows, out], in which
+ * an adapter of rank r has r neighbouring rows (of q, k and v together 3·r). A step sees the rows from the first to
+ * the last adapter that it uses, without a copy; a mask keeps each token to its own adapter's rows.
+ */
+import { Tensor } from 'onnxruntime-node';
+import { rowsPerRank, type ServedAdapter, servedName } from '../../../core/adapter/served.ts';
+import type { DecoderConfig } from '../../../core/arch/config.ts';
+import { type LayerLinear, layerLinears, linearSizes } from '../../../core/arch/decoder.ts';
+import { loraName } from '../../../core/arch/serving-graph.ts';
+
+interface Resident {
+  readonly start: number;
+  readonly rank: number;
+  readonly scale: number;
+}
+
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Combinations of adapters whose tensors are kept; a tensor is a few objects, no memory. */
+const maxViews = 16;
+
+export class AdapterBank {
+  private readonly config: DecoderConfig;
+  private readonly maxRows: number;
+  private readonly buffers = new Map<string, { a: Float32Array; b: Float32Array }>();
+  private readonly residents = new Map<string, Resident>();
+  private readonly views = new Map<string, Readonly<Record<string, Tensor>>>();
+
+  /** `maxRows` is the sum of the ranks of all adapters that are resident at once. Pages are taken as they are used. */
+  constructor(config: DecoderConfig, maxRows: number) {
+    this.config = config;
+    this.maxRows = maxRows;
+    for (const { key, linear, size } of this.linears()) {
+      const rows = maxRows * rowsPerRank(linear);
+      this.buffers.set(key, {
+        a: new Float32Array(rows * size[0]),
+        b: new Float32Array(rows * size[1]),
+      });
+    }
+  }
+
+  /** Takes rows for the adapter; each call of the result copies one layer, and says whether all are there. */
+  stage(id: string, adapter: ServedAdapter): () => boolean {
+    if (this.residents.has(id)) return () => true;
+    const start = this.findRoom(adapter.rank);
+    const resident = { start, rank: adapter.rank, scale: adapter.scale };
+    this.residents.set(id, resident);
+    let layer = 0;
+    return () => {
+      if (layer < this.config.numLayers) this.copyLayer(layer++, adapter, resident);
+      return layer === this.config.numLayers;
+    };
+  }
+
+  drop(id: string): void {
+    this.residents.delete(id);
+  }
+
+  /** Inputs of the graph for tokens in order, of which each has an adapter or null, and at least one has one. */
+  feeds(adapters: readonly (string | null)[]): Record<string, Tensor> {
+    const used = [...new Set(adapters)].filter((id) => id !== null).map((id) => this.residents.get(id)!);
+    const range = {
+      start: Math.min(...used.map(({ start }) => start)),
+      end: Math.max(...used.map(({ start, rank }) => start + rank)),
+    };
+    return { ...this.view(range), ...this.masks(adapters, range) };
+  }
+
+  private masks(adapters: readonly (string | null)[], { start, end }: Range): Record<string, Tensor> {
+    const width = end - start;
+    const mask = new Float32Array(adapters.length * width);
+    const joint = new Float32Array(adapters.length * width * 3);
+    adapters.forEach((id, token) => {
+      if (id === null) return;
+      const { start: own, rank, scale } = this.residents.get(id)!;
+      const from = token * width + own - start;
+      mask.fill(scale, from, from + rank);
+      joint.fill(scale, 3 * from, 3 * (from + rank));
+    });
+    return {
+      lora_mask: new Tensor('float32', mask, [1, adapters.length, width]),
+      lora_joint_mask: new Tensor('float32', joint, [1, adapters.length, 3 * width]),
+    };
+  }
+
+  private view(range: Range): Readonly<Record<string, Tensor>> {
+    const name = `${range.start}-${range.end}`;
+    const known = this.views.get(name);
+    if (known !== undefined) return known;
+    const tensors: Record<string, Tensor> = {};
+    for (const { key, layer, linear, size } of this.linears()) {
+      const each = rowsPerRank(linear);
+      const [first, last] = [range.start * each, range.end * each];
+      for (const [side, width] of [['a', size[0]] as const, ['b', size[1]] as const]) {
+        const rows = this.buffers.get(key)![side].subarray(first * width, last * width);
+        tensors[loraName(layer, linear, side)] = new Tensor('float32', rows, [last - first, width]);
+      }
+    }
+    if (this.views.size >= maxViews) this.views.delete(this.views.keys().next().value!);
+    this.views.set(name, tensors);
+    return tensors;
+  }
+
+  /** First rows of a gap that is large enough. */
+  private findRoom(rank: number): number {
+    const taken = [...this.residents.values()].sort((a, b) => a.start - b.start);
+    let start = 0;
+    for (const resident of taken) {
+      if (resident.start - start >= rank) return start;
+      start = resident.start + resident.rank;
+    }
+    if (start + rank <= this.maxRows) return start;
+    throw new Error(
+      `no room for an adapter of rank ${rank}: ${taken.length} are loaded, of ${this.maxRows} rows in all`,
+    );
+  }
+
+  private copyLayer(layer: number, adapter: ServedAdapter, { start, rank }: Resident): void {
+    for (const linear of layerLinears) {
+      const size = linearSizes(this.config)[linear];
+      const each = rowsPerRank(linear);
+      const buffers = this.buffers.get(servedName(layer, linear, 'a'))!;
+      for (const [side, width] of [['a', size[0]] as const, ['b', size[1]] as const]) {
+        const factors = adapter.factors.get(servedName(layer, linear, side));
+        const [from, to] = [start * each * width, (start + rank) * each * width];
+        if (factors === undefined) buffers[side].fill(0, from, to);
+        else buffers[side].set(factors.data, from);
+      }
+    }
+  }
+
+  private linears(): { key: string; layer: number; linear: LayerLinear; size: readonly [number, number] }[] {
+    const sizes = linearSizes(this.config);
+    return Array.from({ length: this.config.numLayers }, (_, layer) =>
+      layerLinears.map((linear) => ({
+        key: servedName(layer, linear, 'a'),
+        layer,
+        linear,
+        size: sizes[linear],
+      })),
+    ).flat();
+  }
+}
