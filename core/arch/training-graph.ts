@@ -15,24 +15,58 @@ export interface TrainingForward {
   logits(rows: Value): Value;
 }
 
+export interface TrainingForwardOptions {
+  readonly firstLayer: number;
+  readonly adapt: DecoderPlugs['adapt'];
+}
+
 export function emitTrainingForward(
   graph: GraphBuilder,
   config: DecoderConfig,
   weights: DecoderWeights,
-  options: { readonly firstLayer: number; readonly adapt: DecoderPlugs['adapt'] },
+  options: TrainingForwardOptions,
 ): TrainingForward {
-  const { hiddenSize } = config;
-  const { firstLayer, adapt } = options;
+  const attention = packedAttention(graph, config, weights);
   const input =
-    firstLayer === 0
-      ? graph.node('Gather', [graph.external(weights.embedding), graph.input('ids', 'int64', [1, 'T'])])
-      : graph.input('residual', 'float32', [1, 'T', hiddenSize]);
+    options.firstLayer === 0
+      ? embed(graph, weights)
+      : graph.input('residual', 'float32', [1, 'T', config.hiddenSize]);
+  return upperLayers(graph, config, weights, { ...options, attention, input });
+}
+
+/** The whole model, with the residual stream in front of `firstLayer` as it comes by, [1, T, hidden]. */
+export function emitWholeForward(
+  graph: GraphBuilder,
+  config: DecoderConfig,
+  weights: DecoderWeights,
+  options: TrainingForwardOptions,
+): TrainingForward & { readonly residual: Value } {
+  const attention = packedAttention(graph, config, weights);
+  const { firstLayer } = options;
+  const lower = { layers: weights.layers.slice(0, firstLayer), finalNorm: weights.layers[0]!.attentionNorm };
+  const embedded = embed(graph, weights);
+  const plugs = { attention, adapt: (_layer: number, _linear: string, _x: Value, y: Value) => y };
+  const residual = firstLayer === 0 ? embedded : emitLayers(graph, config, lower, embedded, plugs).residual;
+  return { residual, ...upperLayers(graph, config, weights, { ...options, attention, input: residual }) };
+}
+
+const embed = (graph: GraphBuilder, weights: DecoderWeights): Value =>
+  graph.node('Gather', [graph.external(weights.embedding), graph.input('ids', 'int64', [1, 'T'])]);
+
+function upperLayers(
+  graph: GraphBuilder,
+  config: DecoderConfig,
+  weights: DecoderWeights,
+  options: TrainingForwardOptions & { readonly attention: DecoderPlugs['attention']; readonly input: Value },
+): TrainingForward {
+  const { firstLayer, adapt, attention, input } = options;
   const upper = { ...weights, layers: weights.layers.slice(firstLayer) };
   const { normed } = emitLayers(graph, config, upper, input, {
-    attention: packedAttention(graph, config, weights),
+    attention,
     adapt: (layer, linear, x, y) => adapt(firstLayer + layer, linear, x, y),
   });
-  const hidden = graph.node('Reshape', [normed, graph.constant('int64', [2], [-1, hiddenSize])]);
+  const shape = graph.constant('int64', [2], [-1, config.hiddenSize]);
+  const hidden = graph.node('Reshape', [normed, shape]);
   return {
     hidden,
     logits: (rows) => emitLogits(graph, config, weights, graph.node('Gather', [hidden, rows])),

@@ -7,8 +7,11 @@ export interface HostTensor {
 }
 
 export interface OpenedGraph {
-  /** All outputs, which are fp32. */
-  run(feeds: Readonly<Record<string, HostTensor>>): Promise<Readonly<Record<string, Float32Array>>>;
+  /** The named outputs, or all; they are fp32. */
+  run(
+    feeds: Readonly<Record<string, HostTensor>>,
+    outputs?: readonly string[],
+  ): Promise<Readonly<Record<string, Float32Array>>>;
   close(): Promise<void>;
 }
 

@@ -7,9 +7,9 @@ export function createOpenGraph(options: { threads: number }): OpenGraph {
   return async (path) => {
     const session = await openSession(path, options);
     return {
-      async run(feeds) {
+      async run(feeds, names) {
         const tensors = Object.entries(feeds).map(([name, feed]) => [name, toTensor(feed)] as const);
-        const outputs = await session.run(Object.fromEntries(tensors));
+        const outputs = await session.run(Object.fromEntries(tensors), names ?? session.outputNames);
         return Object.fromEntries(
           Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]),
         );
