@@ -24,6 +24,13 @@ const catalogue = {
   engine_unavailable: 'The engine is not ready: {reason}. Try again in {retryAfterMs} ms.',
   engine_failed: 'The engine stopped while it worked on this request: {reason}',
   engine_internal: 'The engine reported a failure: {reason}',
+  response_not_found:
+    'There is no stored response {id}: it was never stored, has expired, or is not yours. Responses are kept for {hours} hours.',
+  feedback_not_found: 'There is no feedback {id}, or it is not yours.',
+  memory_not_found: 'There is no memory {id}, or it is not yours.',
+  idempotency_conflict: 'The Idempotency-Key was used before with another body. Use a new key for a new request.',
+  learning_off: 'This server does not learn: {reason}.',
+  feedback_unavailable: 'Feedback cannot be stored at the moment: {reason}. Try again in {retryAfterMs} ms.',
   download_failed: 'Could not fetch {what}:\n{reasons}',
 } as const;
 

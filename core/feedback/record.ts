@@ -29,13 +29,18 @@ export type Signal =
 
 export type SignalKind = Signal['kind'];
 
+/** What an answer was an answer to. */
+export type Context =
+  | { readonly kind: 'chat'; readonly messages: readonly ChatMessage[] }
+  | { readonly kind: 'text'; readonly prompt: string };
+
 export interface FeedbackRecord extends Attribution {
   readonly type: 'feedback';
   readonly id: string;
   /** ISO 8601. */
   readonly receivedAt: string;
-  /** The conversation that led to the answer; of a demonstration all of it but its last message. */
-  readonly messages: readonly ChatMessage[];
+  /** What led to the answer; of a demonstration all of it but its last message. */
+  readonly context: Context;
   /** What was answered; of a demonstration its last message. */
   readonly answer: string;
   readonly signal: Signal;

@@ -15,6 +15,7 @@ const badRequest = (code: string | null = null): HttpError => ({
   code,
 });
 const unavailable = (code: string): HttpError => ({ status: 503, type: 'server_error', code });
+const notFound = (code: string): HttpError => ({ status: 404, type: 'invalid_request_error', code });
 const internal: HttpError = { status: 500, type: 'server_error', code: 'internal_error' };
 const tooMany = (code: string): HttpError => ({ status: 429, type: 'rate_limit_error', code });
 
@@ -22,7 +23,13 @@ export const httpErrors: Readonly<Record<ErrorCode, HttpError>> = {
   invalid_argument: badRequest(),
   context_length_exceeded: badRequest('context_length_exceeded'),
   template_invalid: badRequest('template_invalid'),
-  model_not_found: { status: 404, type: 'invalid_request_error', code: 'model_not_found' },
+  model_not_found: notFound('model_not_found'),
+  response_not_found: notFound('response_not_found'),
+  feedback_not_found: notFound('feedback_not_found'),
+  memory_not_found: notFound('memory_not_found'),
+  idempotency_conflict: { status: 409, type: 'invalid_request_error', code: 'idempotency_conflict' },
+  learning_off: badRequest('learning_off'),
+  feedback_unavailable: unavailable('feedback_unavailable'),
   unauthorized: { status: 401, type: 'authentication_error', code: 'invalid_api_key' },
   forbidden: { status: 403, type: 'permission_error', code: 'missing_scope' },
   rate_limited: tooMany('rate_limit_exceeded'),

@@ -27,6 +27,9 @@ export const fieldLimits = {
   topLogprobs: 20,
   embeddingInputs: 256,
   scoringInputs: 64,
+  /** Of one text of feedback. */
+  feedbackCharacters: 32_768,
+  idempotencyKeyCharacters: 255,
   /** Of one input: a row of logits over the vocabulary is held for each. */
   scoredTokens: 512,
   /** A text longer than this many characters per token of context cannot fit and is not even tokenized. */

@@ -101,15 +101,19 @@ export function refuse(message: string, param: string): never {
 
 async function encodeChat(body: ChatBody, model: ServedGenerator): Promise<readonly number[]> {
   if (model.template === null) refuse(`"${model.id}" has no chat template; use /v1/completions.`, 'model');
-  const messages = body.messages.map(({ role, content }): ChatMessage => {
-    const text = typeof content === 'string' ? content : content.map((part) => part.text).join('\n');
-    return { role: role === 'developer' ? 'system' : (role as ChatMessage['role']), content: text };
-  });
+  const messages = messagesOf(body.messages);
   const length = messages.reduce((sum, { content }) => sum + content.length, 0);
   refuseHopeless(length, model.engine.maxContext, 'messages');
   const text = model.template.render(messages.map(withoutSpecials(model)), { addGenerationPrompt: true });
   const [ids] = await model.encoder.encode([text], { addSpecialTokens: false, allowSpecial: true });
   return ids!;
+}
+
+export function messagesOf(messages: ChatBody['messages']): ChatMessage[] {
+  return messages.map(({ role, content }): ChatMessage => {
+    const text = typeof content === 'string' ? content : content.map((part) => part.text).join('\n');
+    return { role: role === 'developer' ? 'system' : (role as ChatMessage['role']), content: text };
+  });
 }
 
 /** A text may quote the template's own marks; as control tokens they would let it speak for others. */

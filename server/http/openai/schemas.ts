@@ -47,17 +47,29 @@ const sampling = {
   ),
   priority: Type.Optional(integer(-100, 100)),
   user: Type.Optional(Type.String({ maxLength: 256 })),
+  store: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
+  millrace: Type.Optional(
+    Type.Object(
+      {
+        memory: Type.Optional(Type.Boolean()),
+        version: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+      },
+      { additionalProperties: false },
+    ),
+  ),
 };
 
 const text = Type.String();
 const textPart = Type.Object({ type: Type.Literal('text'), text });
+const textParts = Type.Array(textPart, { minItems: 1, maxItems: 256 });
+const chatRoles = ['system', 'developer', 'user', 'assistant'].map((role) => Type.Literal(role));
 
 export const ChatBody = Type.Object({
   ...sampling,
   messages: Type.Array(
     Type.Object({
-      role: Type.Union(['system', 'developer', 'user', 'assistant'].map((role) => Type.Literal(role))),
-      content: Type.Union([text, Type.Array(textPart, { minItems: 1, maxItems: 256 })]),
+      role: Type.Union(chatRoles),
+      content: Type.Union([text, textParts]),
     }),
     { minItems: 1, maxItems: limits.messages },
   ),
@@ -111,6 +123,28 @@ export const ScoreBody = Type.Object({
   user: sampling.user,
 });
 
+const content = Type.String({ minLength: 1, maxLength: limits.feedbackCharacters });
+
+export const FeedbackBody = Type.Object({
+  kind: Type.Union(
+    ['correction', 'rating', 'preference', 'comment', 'demonstration'].map((kind) => Type.Literal(kind)),
+  ),
+  response_id: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+  choice: Type.Optional(integer(0, 1_000)),
+  text: Type.Optional(content),
+  value: Type.Optional(integer(-1, 100)),
+  scale: Type.Optional(integer(2, 100)),
+  chosen: Type.Optional(content),
+  rejected: Type.Optional(content),
+  messages: Type.Optional(
+    Type.Array(Type.Object({ role: Type.Union(chatRoles), content: Type.Union([text, textParts]) }), {
+      minItems: 2,
+      maxItems: limits.messages,
+    }),
+  ),
+  model: Type.Optional(sampling.model),
+});
+
 export const TokenizeBody = Type.Object({
   model: Type.Optional(sampling.model),
   content: Type.String(),
@@ -126,5 +160,6 @@ export type ChatBody = Static<typeof ChatBody>;
 export type CompletionBody = Static<typeof CompletionBody>;
 export type EmbeddingBody = Static<typeof EmbeddingBody>;
 export type ScoreBody = Static<typeof ScoreBody>;
+export type FeedbackBody = Static<typeof FeedbackBody>;
 export type TokenizeBody = Static<typeof TokenizeBody>;
 export type DetokenizeBody = Static<typeof DetokenizeBody>;

@@ -14,7 +14,6 @@ const unsupported: Readonly<Record<string, (value: unknown) => boolean>> = {
   audio: () => true,
   prediction: () => true,
   web_search_options: () => true,
-  store: (value) => value === true,
   suffix: (value) => value !== '',
   best_of: (value) => value !== 1,
   chat_template: () => true,

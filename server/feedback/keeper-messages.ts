@@ -1,0 +1,55 @@
+/** What the gateway and its keeper thread say to each other. */
+
+import type { ErrorCode, ErrorDetails } from '../../core/errors.ts';
+import type { LogLimits } from '../../core/feedback/log-writer.ts';
+import type { Fate, FeedbackRecord, UndoRecord } from '../../core/feedback/record.ts';
+import type { FeedbackRequest } from './feedback-request.ts';
+import type { ResponseLimits } from './response-store.ts';
+import type { StoredResponse } from './stored-response.ts';
+
+export interface KeeperOptions {
+  /** Holds the logs of feedback and of fates, and the stored responses. */
+  readonly folder: string;
+  /** Null stores no responses. */
+  readonly responses: ResponseLimits | null;
+  readonly log: LogLimits;
+  /** Rows that are found by id and by idempotency key. */
+  readonly maxIndexed: number;
+}
+
+/** A row as its giver may see it. */
+export interface FeedbackView {
+  readonly record: FeedbackRecord;
+  /** Null while nothing was decided. */
+  readonly fate: Fate | null;
+}
+
+/** Each call, what it takes and what it gives. */
+export interface KeeperCalls {
+  /** Keeps a response; its texts come as they are and are redacted first. */
+  put: { ask: StoredResponse; answer: null };
+  /** Throws response_not_found, idempotency_conflict, queue_full. The record is durable. */
+  feedback: { ask: FeedbackRequest; answer: FeedbackRecord };
+  view: { ask: { readonly id: string; readonly tenant: string }; answer: FeedbackView | null };
+  undo: { ask: Pick<UndoRecord, 'tenant' | 'what'>; answer: UndoRecord };
+  close: { ask: null; answer: null };
+}
+
+export type KeeperCall = keyof KeeperCalls;
+
+export interface Ask<Name extends KeeperCall = KeeperCall> {
+  readonly call: number;
+  readonly name: Name;
+  readonly ask: KeeperCalls[Name]['ask'];
+}
+
+export type Answer =
+  | { readonly call: number; readonly answer: unknown }
+  | {
+      readonly call: number;
+      readonly failure: {
+        readonly code: ErrorCode;
+        readonly details: ErrorDetails;
+        readonly param: string | null;
+      };
+    };
