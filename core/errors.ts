@@ -13,6 +13,7 @@ const catalogue = {
   tokenizer_unsupported: 'The tokenizer cannot be used: {reason}',
   template_invalid: 'The chat template failed: {reason}',
   version_invalid: 'The model version {path} is refused: {reason}',
+  version_not_found: 'There is no version {version} here.',
   model_not_found: 'The model "{model}" does not exist. Available: {available}.',
   context_length_exceeded:
     'The prompt has {promptTokens} tokens and {maxTokens} were asked for, but the context holds {maxContext}.',
@@ -28,7 +29,8 @@ const catalogue = {
     'There is no stored response {id}: it was never stored, has expired, or is not yours. Responses are kept for {hours} hours.',
   feedback_not_found: 'There is no feedback {id}, or it is not yours.',
   memory_not_found: 'There is no memory {id}, or it is not yours.',
-  idempotency_conflict: 'The Idempotency-Key was used before with another body. Use a new key for a new request.',
+  idempotency_conflict:
+    'The Idempotency-Key was used before with another body. Use a new key for a new request.',
   learning_off: 'This server does not learn: {reason}.',
   feedback_unavailable: 'Feedback cannot be stored at the moment: {reason}. Try again in {retryAfterMs} ms.',
   download_failed: 'Could not fetch {what}:\n{reasons}',

@@ -34,20 +34,17 @@ export function emitTrainingForward(
   return upperLayers(graph, config, weights, { ...options, attention, input });
 }
 
-/** The whole model, with the residual stream in front of `firstLayer` as it comes by, [1, T, hidden]. */
-export function emitWholeForward(
+/** The frozen layers alone: ids int64 [1, T] to the residual stream in front of `firstLayer`, [1, T, hidden]. */
+export function emitTrunk(
   graph: GraphBuilder,
   config: DecoderConfig,
   weights: DecoderWeights,
-  options: TrainingForwardOptions,
-): TrainingForward & { readonly residual: Value } {
+  firstLayer: number,
+): Value {
   const attention = packedAttention(graph, config, weights);
-  const { firstLayer } = options;
   const lower = { layers: weights.layers.slice(0, firstLayer), finalNorm: weights.layers[0]!.attentionNorm };
-  const embedded = embed(graph, weights);
   const plugs = { attention, adapt: (_layer: number, _linear: string, _x: Value, y: Value) => y };
-  const residual = firstLayer === 0 ? embedded : emitLayers(graph, config, lower, embedded, plugs).residual;
-  return { residual, ...upperLayers(graph, config, weights, { ...options, attention, input: residual }) };
+  return emitLayers(graph, config, lower, embed(graph, weights), plugs).residual;
 }
 
 const embed = (graph: GraphBuilder, weights: DecoderWeights): Value =>

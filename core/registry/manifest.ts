@@ -41,7 +41,7 @@ export function versionOf(files: readonly FileEntry[]): string {
   return `sha256:${createHash('sha256').update(lines.join('')).digest('hex')}`;
 }
 
-function isFileEntry(value: unknown): value is FileEntry {
+export function isFileEntry(value: unknown): value is FileEntry {
   if (typeof value !== 'object' || value === null) return false;
   const { path, bytes, sha256 } = value as Readonly<Record<string, unknown>>;
   const isName = typeof path === 'string' && /^[\w][\w.-]{0,127}$/.test(path) && path !== manifestFile;

@@ -25,7 +25,7 @@ export interface PublishOptions {
 }
 
 /** File contents and folder entries reach the disk. */
-async function sync(path: string): Promise<void> {
+export async function sync(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
     await handle.sync();
@@ -34,7 +34,8 @@ async function sync(path: string): Promise<void> {
   }
 }
 
-async function listFiles(folder: string): Promise<FileEntry[]> {
+/** Files of a folder with their digests, each synced. */
+export async function listFiles(folder: string): Promise<FileEntry[]> {
   const entries: FileEntry[] = [];
   for (const path of (await readdir(folder)).sort()) {
     const file = join(folder, path);

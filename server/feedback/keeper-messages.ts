@@ -3,13 +3,13 @@
 import type { ErrorCode, ErrorDetails } from '../../core/errors.ts';
 import type { LogLimits } from '../../core/feedback/log-writer.ts';
 import type { Fate, FeedbackRecord, UndoRecord } from '../../core/feedback/record.ts';
+import type { LearningLayout } from '../../core/registry/learning-layout.ts';
 import type { FeedbackRequest } from './feedback-request.ts';
 import type { ResponseLimits } from './response-store.ts';
 import type { StoredResponse } from './stored-response.ts';
 
 export interface KeeperOptions {
-  /** Holds the logs of feedback and of fates, and the stored responses. */
-  readonly folder: string;
+  readonly folders: Pick<LearningLayout, 'feedback' | 'fates' | 'responses'>;
   /** Null stores no responses. */
   readonly responses: ResponseLimits | null;
   readonly log: LogLimits;

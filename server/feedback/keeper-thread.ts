@@ -3,7 +3,6 @@
  * disk stay off the gateway's event loop.
  */
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { MillraceError } from '../../core/errors.ts';
 import { LogWriter } from '../../core/feedback/log-writer.ts';
@@ -62,7 +61,7 @@ class Keeper implements Calls {
   async view({ id, tenant }: { id: string; tenant: string }): Promise<FeedbackView | null> {
     const record = this.index.get(id);
     if (record === null || record.tenant !== tenant) return null;
-    return { record, fate: await this.index.fateOf(id, fatesFolder(this.options.folder)) };
+    return { record, fate: await this.index.fateOf(id, this.options.folders.fates) };
   }
 
   async undo({ tenant, what }: Pick<UndoRecord, 'tenant' | 'what'>): Promise<UndoRecord> {
@@ -103,15 +102,12 @@ const stamp = (prefix: string): Stamp => ({
   receivedAt: new Date().toISOString(),
 });
 
-const fatesFolder = (folder: string): string => join(folder, 'fates');
-
 async function open(options: KeeperOptions): Promise<Keeper> {
-  const { folder, responses: limits, log: logLimits, maxIndexed } = options;
-  const log = await LogWriter.open(join(folder, 'log'), logLimits);
+  const { folders, responses: limits, log: logLimits, maxIndexed } = options;
+  const log = await LogWriter.open(folders.feedback, logLimits);
   const index = new FeedbackIndex(maxIndexed);
-  await index.load(join(folder, 'log'));
-  const responses =
-    limits === null ? null : await ResponseStore.open(join(folder, 'responses'), limits, Date.now());
+  await index.load(folders.feedback);
+  const responses = limits === null ? null : await ResponseStore.open(folders.responses, limits, Date.now());
   return new Keeper(options, log, responses, index);
 }
 

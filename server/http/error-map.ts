@@ -24,6 +24,7 @@ export const httpErrors: Readonly<Record<ErrorCode, HttpError>> = {
   context_length_exceeded: badRequest('context_length_exceeded'),
   template_invalid: badRequest('template_invalid'),
   model_not_found: notFound('model_not_found'),
+  version_not_found: notFound('version_not_found'),
   response_not_found: notFound('response_not_found'),
   feedback_not_found: notFound('feedback_not_found'),
   memory_not_found: notFound('memory_not_found'),

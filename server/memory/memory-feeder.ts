@@ -2,10 +2,11 @@
  * Carries the feedback log into memory, each row once in effect: where it is stands on disk, and a row that comes again
  * after a crash changes nothing.
  */
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { readLog } from '../../core/feedback/log-reader.ts';
 import type { LogRecord } from '../../core/feedback/record.ts';
 import { logStart, type Position } from '../../core/feedback/segments.ts';
+import { replaceFile } from '../../core/replace-file.ts';
 import type { Memory } from './memory.ts';
 
 export interface FeederOptions {
@@ -84,8 +85,7 @@ export class MemoryFeeder {
     }
     if (read.records.length === 0) return false;
     this.position = read.position;
-    await writeFile(`${cursor}.writing`, JSON.stringify(this.position), { flush: true });
-    await rename(`${cursor}.writing`, cursor);
+    await replaceFile(cursor, JSON.stringify(this.position));
     return true;
   }
 }

@@ -25,6 +25,7 @@ from stdnum import luhn
 from stdnum.cn import ric
 from stdnum.de import idnr
 from stdnum.gb import nhs
+from stdnum.iso7064 import mod_11_10
 from stdnum.us import ssn
 
 seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
@@ -63,6 +64,8 @@ def mixed(alphabet, count):
 
 def found(kind, template, value, more=()):
     """`more` are findings besides the one in the place of the braces."""
+    if kind in ("secret", "credentials") and "¦" not in value:
+        value = value[:2] + "¦" + value[2:]
     texts.append(dict(text=template.replace("{}", value), found=[dict(kind=kind, value=value), *more]))
 
 
@@ -121,7 +124,7 @@ CARD = [
     "My card number is {}, please charge it.", "Karte {} bitte belasten", "carte bancaire {} merci", "tarjeta: {}", "pay with {} today",
     "信用卡{}，有效期12/31", "カード番号は{}です", '{"pan":"{}","exp":"12/31"}', "{}", "Visa {} exp 12/31 cvv 123", "4 items, card {}",
     "INFO payment accepted pan={} amount=12.50", "номер карты {}", "id;card\n9;{}\n", "it was ({}), I think", "use {}.", "card:{}\nname: Ada",
-    "Kartennummer {} - gültig bis 10/31", "the digits are {} and the name is Ada", "numero carta {}", "«{}»", "#{} was declined",
+    "Kartennummer {} - gültig bis 10/31", "the digits are {} and the name is Ada", "numero carta {}", "«{}»", "#{} was declined", "7,{},12\n",
 ]
 ISSUERS = [("411111", 16), ("455673", 16), ("510510", 16), ("555544", 16), ("222300", 16), ("271999", 16), ("378282", 15), ("341111", 15),
            ("601111", 16), ("644900", 16), ("305693", 14), ("362272", 14), ("353011", 16), ("620000", 16), ("620000", 19), ("675964", 16), ("220138", 16)]
@@ -226,7 +229,7 @@ PHONE = [
     "電話は{}です", "Мой телефон {}", '{"phone":"{}"}', "name,phone\nAda,{}\n", "WhatsApp {} any time", "Fax {}", "il mio cellulare: {}", "tel. {}",
     "Phone number: {}.", "mobile ({})", "telefone {} (manhã)", "Telefoon: {}", "numer telefonu {}", "contact_phone={}", "text me on {}!",
 ]
-PLAIN = ["{}", "write to {} today", "Ada, {}, Paris", "see {} for more", "- {}\n- no", "Ada Example | {} | Berlin", "Grüße, Ada\n{}"]
+PLAIN = ["{}", "write to {} today", "Ada, {}, Paris", "see {} for more", "- {}\n- no", "7,{},12\n", "Ada Example | {} | Berlin", "Grüße, Ada\n{}"]
 REGIONS = ("US GB DE FR ES IT PT NL BE CH AT PL CZ SE NO DK FI IE RU UA TR IL AE SA EG ZA NG KE IN PK BD CN HK TW JP KR SG MY TH VN ID PH AU NZ BR "
            "MX AR CL CO PE CA GR RO HU BG HR RS SK SI LT LV EE IS LU MT CY KZ GE MA").split()
 
@@ -266,7 +269,7 @@ for text in ["on 2031-05-04 and 04.05.2031", "05/04/2031 at 10:30", "version 10.
 
 # --- national numbers
 
-SSN = ["My SSN is {}.", "social security number {}", "ssn={}", '{"ssn":"{}"}', "SSN: {}, thanks", "{}", "id {} on file", "name;ssn\nAda;{}\n", "(SSN {})", "His number, {}, is known"]
+SSN = ["My SSN is {}.", "social security number {}", "ssn={}", '{"ssn":"{}"}', "SSN: {}, thanks", "{}", "id {} on file", "name;ssn\nAda;{}\n", "(SSN {})", "His number, {}, is known", "7,{},12\n"]
 
 
 def ssns(count):
@@ -289,7 +292,11 @@ RESIDENT = ["身份证号{}。", "我的身份证：{}", "ID number {} please", 
 def residents(count):
     while count:
         number = fake("zh_CN").ssn(18)
-        if ric.is_valid(number):
+        try:
+            valid = ric.is_valid(number)
+        except KeyError:  # a province without counties in stdnum's table
+            continue
+        if valid:
             count -= 1
             yield number
 
@@ -306,12 +313,8 @@ NHS = ["NHS number {}.", "Patient, NHS no. {}, seen today", "nhs: {}", '{"nhs_nu
 
 def nhs_numbers():
     while True:
-        body = digits(9)
-        try:
-            number = body + str(nhs.calc_check_digit(body))
-        except Exception:
-            continue
-        if nhs.is_valid(number) and body[0] != "0":
+        number = digits(10)
+        if nhs.is_valid(number) and number[0] != "0":
             yield number
 
 
@@ -328,7 +331,7 @@ TAX = ["Steuer-ID: {}", "Meine Steuer-ID lautet {}.", "IdNr {}", "Steueridentifi
 def tax_ids():
     while True:
         number = str(rng.randrange(1, 10)) + digits(9)
-        number += str(idnr.mod_11_10.calc_check_digit(number))
+        number += mod_11_10.calc_check_digit(number)
         if idnr.is_valid(number):
             yield number
 
@@ -343,7 +346,7 @@ for index in range(10):
 # --- addresses of machines
 
 IP = ["Blocked {} after 5 tries", "client={} status=200", "ssh root@{}", "from {} port 22", "连接{}失败", "Die IP {} ist gesperrt", "http://{}/index.html", '{"ip":"{}"}', "{} - - [04/May/2031] \"GET /\"",
-      "server {}:8080 is down", "l'adresse {} répond", "ping {}", "X-Forwarded-For: {}, 10.0.0.1", "({})", "visitor {}."]
+      "server {}:8080 is down", "l'adresse {} répond", "ping {}", "X-Forwarded-For: {}, 10.0.0.1", "({})", "visitor {}.", "7,{},12\n"]
 
 
 def public_v4(count):
@@ -362,6 +365,8 @@ def public_v6(count):
 
 
 spread("ip", IP, public_v4(30 * scale))
+for low, high in zip(public_v4(6), public_v4(6)):
+    found("ip", "block {}-" + high + " now", low, [dict(kind="ip", value=high)])
 spread("ip", [t for t in IP if "http" not in t and ":8080" not in t], public_v6(20 * scale))
 for text in ["10.1.2.3 and 192.168.0.1", "127.0.0.1:3000", "172.16.5.4 172.31.255.1", "169.254.1.1", "100.64.3.2", "docs use 192.0.2.55, 198.51.100.7 and 203.0.113.9", "255.255.255.0", "0.0.0.0",
              "version 1.2.3.4", "v10.0.19.41", "Chrome/120.0.62.99 Safari", "section 4.3.2.1", "1.2.3.4.5", "256.1.1.1", "300.400.500.600", "224.0.0.251", "fe80::1ff:fe23:4567:890a", "::1", "2001:db8::1",

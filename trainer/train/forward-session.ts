@@ -1,11 +1,8 @@
-/**
- * The model as it predicts, without gradients: log probabilities for references and gates, logits for teachers, and what
- * the frozen layers make of a text, which training starts from.
- */
+/** The trained layers without gradients: log probabilities for references and gates, logits for teachers. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type LoraShape, loraParameters, type Parameter } from '../../core/adapter/lora.ts';
-import { emitWholeForward } from '../../core/arch/training-graph.ts';
+import { emitTrainingForward } from '../../core/arch/training-graph.ts';
 import type { OpenedGraph, OpenGraph } from '../../core/import/open-graph.ts';
 import { GraphBuilder } from '../../core/onnx/graph.ts';
 import { loraAdapt } from './adapt.ts';
@@ -14,13 +11,18 @@ import type { Parameters } from './gradient-session.ts';
 import { Layout } from './layout.ts';
 import type { Text } from './lesson.ts';
 
+export interface Scored {
+  /** Log probability of each scored token. */
+  readonly logprobs: Float32Array;
+  /** That of the likeliest token at the same place. */
+  readonly best: Float32Array;
+}
+
 export interface ForwardSession {
-  /** Σ log p of each text's scored tokens, and log p of each of them. */
-  score(values: Parameters, texts: readonly Text[]): Promise<readonly Float32Array[]>;
+  /** Texts come with their residual where there are frozen layers. */
+  score(values: Parameters, texts: readonly Text[]): Promise<readonly Scored[]>;
   /** Logits [rows, vocab] at the given tokens of one text. */
-  logits(values: Parameters, tokens: readonly number[], rows: readonly number[]): Promise<Float32Array>;
-  /** The residual stream in front of the first trained layer, [tokens, hidden], of each text. */
-  residuals(texts: readonly (readonly number[])[]): Promise<readonly Float32Array[]>;
+  logits(values: Parameters, text: Omit<Text, 'from'>, rows: readonly number[]): Promise<Float32Array>;
   close(): Promise<void>;
 }
 
@@ -32,98 +34,76 @@ export async function openForwardSession(
 ): Promise<ForwardSession> {
   const path = join(base.folder, `forward-${process.pid}.onnx`);
   await writeFile(path, emitForwardGraph(base, shape));
-  return new Session(base, loraParameters(base.config, shape), await open(path));
+  return new Session(base, shape, await open(path));
 }
 
 function emitForwardGraph({ config, weights }: BaseWeights, shape: LoraShape): Uint8Array {
   const graph = new GraphBuilder(dataFile);
   const adapt = loraAdapt(graph, config, shape);
-  const forward = emitWholeForward(graph, config, weights, { firstLayer: shape.firstLayer, adapt });
+  const forward = emitTrainingForward(graph, config, weights, { firstLayer: shape.firstLayer, adapt });
   const rows = graph.input('rows', 'int64', ['M']);
   const targets = graph.input('targets', 'int64', ['M', 1]);
   const logits = forward.logits(rows);
   const logprobs = graph.node('LogSoftmax', [logits], { axis: -1 });
-  graph.output('residual', 'float32', [1, 'T', config.hiddenSize]);
-  graph.nodeInto(['residual'], 'Identity', [forward.residual]);
   graph.output('logits', 'float32', ['M', config.vocabSize]);
   graph.nodeInto(['logits'], 'Identity', [logits]);
   graph.output('logprobs', 'float32', ['M', 1]);
   graph.nodeInto(['logprobs'], 'GatherElements', [logprobs, targets], { axis: 1 });
+  graph.output('best', 'float32', ['M', 1]);
+  graph.nodeInto(['best'], 'ReduceMax', [logprobs, graph.constant('int64', [1], [1])], { keepdims: 1 });
   return graph.finish(`${config.family}-forward`);
+}
+
+interface Ask {
+  readonly rows: readonly number[];
+  readonly targets: readonly number[];
+  readonly outputs: readonly string[];
 }
 
 class Session implements ForwardSession {
   private readonly base: BaseWeights;
+  private readonly firstLayer: number;
   private readonly parameters: readonly Parameter[];
   private readonly opened: OpenedGraph;
-  private readonly zeros: Parameters;
 
-  constructor(base: BaseWeights, parameters: readonly Parameter[], opened: OpenedGraph) {
+  constructor(base: BaseWeights, shape: LoraShape, opened: OpenedGraph) {
     this.base = base;
-    this.parameters = parameters;
+    this.firstLayer = shape.firstLayer;
+    this.parameters = loraParameters(base.config, shape);
     this.opened = opened;
-    this.zeros = new Map(
-      parameters.map(({ name, dims }) => [name, new Float32Array(dims[0]! * dims[1]!)] as const),
-    );
   }
 
-  async score(values: Parameters, texts: readonly Text[]): Promise<readonly Float32Array[]> {
+  async score(values: Parameters, texts: readonly Text[]): Promise<readonly Scored[]> {
+    if (texts.length === 0) return [];
     const layout = new Layout(texts, this.base.config);
     const scored = texts.map(({ tokens, from }, text) =>
       tokens.slice(from).map((target, index) => ({ target, row: layout.rowOf(text, from + index - 1) })),
     );
     const rows = scored.flat().map(({ row }) => row);
     const targets = scored.flat().map(({ target }) => target);
-    const { logprobs } = await this.run(values, layout, { rows, targets, outputs: ['logprobs'] });
+    const outputs = ['logprobs', 'best'];
+    const { logprobs, best } = await this.run(values, layout, { rows, targets, outputs });
     let end = 0;
-    return scored.map(({ length }) => logprobs!.slice(end, (end += length)));
+    return scored.map(({ length }) => {
+      const start = end;
+      end += length;
+      return { logprobs: logprobs!.slice(start, end), best: best!.slice(start, end) };
+    });
   }
 
-  async logits(
-    values: Parameters,
-    tokens: readonly number[],
-    rows: readonly number[],
-  ): Promise<Float32Array> {
-    const targets = rows.map(() => 0);
-    const { logits } = await this.run(values, new Layout([{ tokens }], this.base.config), {
-      rows,
-      targets,
-      outputs: ['logits'],
-    });
-    return logits!;
-  }
-
-  async residuals(texts: readonly (readonly number[])[]): Promise<readonly Float32Array[]> {
-    const { config } = this.base;
-    const layout = new Layout(
-      texts.map((tokens) => ({ tokens })),
-      config,
-    );
-    const ask = { rows: [0], targets: [0], outputs: ['residual'] };
-    const { residual } = await this.run(this.zeros, layout, ask);
-    const width = config.hiddenSize;
-    return texts.map((tokens, text) => {
-      const rows = tokens.map((_, token) => layout.rowOf(text, token));
-      const own = new Float32Array(tokens.length * width);
-      rows.forEach((row, index) => {
-        own.set(residual!.subarray(row * width, (row + 1) * width), index * width);
-      });
-      return own;
-    });
+  async logits(values: Parameters, text: Omit<Text, 'from'>, rows: readonly number[]): Promise<Float32Array> {
+    const ask = { rows, targets: rows.map(() => 0), outputs: ['logits'] };
+    return (await this.run(values, new Layout([text], this.base.config), ask)).logits!;
   }
 
   close(): Promise<void> {
     return this.opened.close();
   }
 
-  private run(
-    values: Parameters,
-    layout: Layout,
-    ask: { rows: readonly number[]; targets: readonly number[]; outputs: readonly string[] },
-  ): Promise<Readonly<Record<string, Float32Array>>> {
-    const feeds = layout.tokenFeeds();
-    feeds.rows = { dims: [ask.rows.length], data: BigInt64Array.from(ask.rows.map(BigInt)) };
-    feeds.targets = { dims: [ask.targets.length, 1], data: BigInt64Array.from(ask.targets.map(BigInt)) };
+  private run(values: Parameters, layout: Layout, ask: Ask): Promise<Readonly<Record<string, Float32Array>>> {
+    const feeds = this.firstLayer === 0 ? layout.tokenFeeds() : layout.residualFeeds();
+    feeds.rows = { dims: [ask.rows.length], data: BigInt64Array.from(ask.rows, BigInt) };
+    feeds.targets = { dims: [ask.targets.length, 1], data: BigInt64Array.from(ask.targets, BigInt) };
     for (const { name, dims } of this.parameters) feeds[name] = { dims, data: values.get(name)! };
     return this.opened.run(feeds, ask.outputs);
   }

@@ -14,6 +14,7 @@ import { openGradientSession } from './gradient-session.ts';
 import { initialLora } from './init.ts';
 import { Layout } from './layout.ts';
 import type { Lesson, Text } from './lesson.ts';
+import { openTrunkSession } from './trunk-session.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'millrace-layout-'));
 after(() => rmSync(scratch, { recursive: true }));
@@ -48,21 +49,19 @@ for (const family of ['smollm2', 'mistral'] as const) {
       const values = initialLora(base.config, shape, 3);
       for (const [name, factor] of values) if (name.endsWith('.b')) factor.fill(0.05);
 
-      const residuals = await forward.residuals(texts.map(({ tokens }) => tokens));
-      const scores = await forward.score(values, texts);
+      const trunk = await openTrunkSession(base, firstLayer, open);
+      const prepared = await trunk.prepare(texts);
+      const scores = await forward.score(values, prepared);
       for (const [index, text] of texts.entries()) {
-        const [alone] = await forward.residuals([text.tokens]);
-        assert.ok(maxDifference(residuals[index]!, alone!) < 1e-5);
-        assert.ok(maxDifference(scores[index]!, (await forward.score(values, [text]))[0]!) < 1e-4);
+        const [alone] = await trunk.prepare([text]);
+        assert.equal(alone!.residual === undefined, firstLayer === 0);
+        if (firstLayer > 0) assert.ok(maxDifference(prepared[index]!.residual!, alone!.residual!) < 1e-5);
+        const [score] = await forward.score(values, [alone!]);
+        assert.ok(maxDifference(scores[index]!.logprobs, score!.logprobs) < 1e-4);
+        assert.ok(scores[index]!.best.every((best, at) => best >= scores[index]!.logprobs[at]!));
       }
 
-      const lessons = texts.map(
-        (text, index): Lesson => ({
-          kind: 'answer',
-          text: { ...text, residual: residuals[index]! },
-          weight: 0.2,
-        }),
-      );
+      const lessons = prepared.map((text): Lesson => ({ kind: 'answer', text, weight: 0.2 }));
       const together = await session.step(values, lessons);
       const sums = new Map([...values].map(([name, value]) => [name, new Float32Array(value.length)]));
       let loss = 0;
@@ -79,7 +78,7 @@ for (const family of ['smollm2', 'mistral'] as const) {
       for (const [name, gradient] of together.gradients) {
         assert.ok(maxDifference(gradient, sums.get(name)!) < 1e-5, name);
       }
-      await Promise.all([forward.close(), session.close()]);
+      await Promise.all([forward.close(), session.close(), trunk.close()]);
     });
   }
 }

@@ -1,5 +1,6 @@
 /** The state of a run on disk, whole or not at all, so that a process that is killed goes on where it was. */
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { replaceFile } from '../../core/replace-file.ts';
 import { decodeTensorFile, encodeTensorFile, type StoredTensor } from '../../core/tensor/tensor-file.ts';
 import type { Parameters } from './gradient-session.ts';
 import type { TrainState } from './train-run.ts';
@@ -15,15 +16,7 @@ export async function saveState(path: string, state: TrainState): Promise<void> 
     for (const [name, data] of parts[group]) tensors.set(`${group}/${name}`, { dims: [data.length], data });
   }
   const metadata = { num_steps: String(optimizer.numSteps), ema: String(ema !== null) };
-  const aside = `${path}.writing`;
-  const file = await open(aside, 'w');
-  try {
-    await file.writeFile(encodeTensorFile({ tensors, metadata }));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(aside, path);
+  await replaceFile(path, encodeTensorFile({ tensors, metadata }));
 }
 
 /** Null when nothing was saved. Throws when what lies there is no state. */

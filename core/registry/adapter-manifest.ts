@@ -1,0 +1,71 @@
+/** What a version of an adapter says of itself: its files, what it was made from, how, and why it was let through. */
+import type { LoraShape } from '../adapter/lora.ts';
+import { type FileEntry, isFileEntry, versionOf } from './manifest.ts';
+
+export const adapterFormat = 1;
+
+export type GateVerdict = 'pass' | 'fail' | 'inconclusive';
+
+/** One check of the gate. */
+export interface GateCheck {
+  readonly name: string;
+  readonly verdict: GateVerdict;
+  /** What was measured, and the bound that it was held to; null where there is no number. */
+  readonly value: number | null;
+  readonly bound: number | null;
+}
+
+export interface Gate {
+  readonly verdict: GateVerdict;
+  readonly checks: readonly GateCheck[];
+}
+
+export interface AdapterLineage {
+  readonly model: string;
+  /** Whose data it was made from; it serves nobody else. */
+  readonly tenant: string;
+  /** Digest of the base version, "sha256:…". */
+  readonly base: string;
+  /** The adapter version that training started from; null is the base alone. */
+  readonly parent: string | null;
+  /** Rows of feedback that this version learned, its ancestors' not among them. */
+  readonly rows: readonly string[];
+  /** "feedback", "job", "import", "rebuild", and what it takes to do it again. */
+  readonly recipe: Readonly<Record<string, string | number | boolean | null>> & { readonly kind: string };
+  readonly shape: LoraShape;
+  readonly gate: Gate | null;
+}
+
+export interface AdapterManifest extends AdapterLineage {
+  readonly format: typeof adapterFormat;
+  /** First twelve digits of the digest of the file list: also the folder's name. */
+  readonly id: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  readonly files: readonly FileEntry[];
+}
+
+export const isAdapterId = (id: string): boolean => /^[0-9a-f]{12}$/.test(id);
+
+export const adapterIdOf = (files: readonly FileEntry[]): string =>
+  versionOf(files).slice('sha256:'.length, 'sha256:'.length + 12);
+
+/** A manifest out of JSON text, or the reason why it is none. */
+export function parseAdapterManifest(text: string): AdapterManifest | { readonly problem: string } {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return { problem: 'its manifest is not JSON' };
+  }
+  if (typeof json !== 'object' || json === null) return { problem: 'its manifest is not an object' };
+  const { format, id, files, model, tenant, base } = json as Readonly<Record<string, unknown>>;
+  if (format !== adapterFormat)
+    return { problem: `its format is ${String(format)}, this program reads ${adapterFormat}` };
+  if (!Array.isArray(files) || files.length === 0 || files.length > 16 || !files.every(isFileEntry))
+    return { problem: 'its list of files is malformed' };
+  if ([model, tenant, base].some((field) => typeof field !== 'string'))
+    return { problem: 'its manifest lacks fields' };
+  if (id !== adapterIdOf(files)) return { problem: 'its id is not the digest of its files' };
+  return json as AdapterManifest;
+}
