@@ -15,7 +15,12 @@ export interface FileEntry {
 
 /** What the importer knows; the registry adds the rest. */
 export interface Lineage {
-  readonly source: { readonly format: 'gguf' | 'hugging-face'; readonly name: string };
+  readonly source: {
+    readonly format: 'gguf' | 'hugging-face';
+    readonly name: string;
+    /** Where the checkpoint lay on this machine; training reads it again. */
+    readonly path?: string;
+  };
   readonly kind: ModelConfig['kind'];
   readonly architecture: ModelConfig['family'];
   readonly quantization: string;

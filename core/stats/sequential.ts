@@ -35,7 +35,7 @@ export interface SequentialOptions extends Partial<SequenceShape> {
   readonly better: 'higher' | 'lower';
   /**
    * Nothing is said before each arm has as many: the theorem is about large counts. The default keeps to alpha when the
-   * arms are alike; a treatment of few and much more skewed observations than the control's needs some hundreds.
+   * arms are alike; a treatment of few and much more skewed observations than the control's needs about 200.
    */
   readonly minPerArm?: number;
 }
@@ -79,7 +79,7 @@ export function sequentialTest(
 
 /**
  * No less than the variance of all observations together, which is each arm's when the version makes no difference. Else a
- * small arm that has not met a rare outcome yet would seem certain: at 5 % of traffic and a rate of 0.02, half of the
+ * small arm that has not met a rare outcome yet would seem certain: at 5 % of traffic and a rate of 0.02, a third of the
  * simulated tests raised a false alarm. An effect of d widens the interval of equal arms by about d²/8 of itself.
  */
 function cautiousVariances(arms: Arms): readonly [control: number, treatment: number] {

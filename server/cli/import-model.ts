@@ -1,7 +1,7 @@
 /** From a checkpoint on disk to a published version. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { Checkpoint } from '../../core/checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../../core/checkpoint/open.ts';
 import { calibrationText } from '../../core/import/calibration-text.ts';
@@ -44,7 +44,7 @@ async function write(checkpoint: Checkpoint, folder: string, options: ImportMode
   }
   const { config, format } = checkpoint;
   return {
-    source: { format, name: basename(options.path) },
+    source: { format, name: basename(options.path), path: resolve(options.path) },
     kind: config.kind,
     architecture: config.family,
     quantization: options.quantization,

@@ -1,7 +1,7 @@
 """Distributions, tests, effect sizes, power and quantiles as SciPy, NumPy and statsmodels compute them.
 
 Run: python test/parity/statistics.py test/fixtures/statistics.json
-Made with scipy 1.17.1, numpy 2.4.6 and statsmodels 0.15.0; the test's tolerance is 1e-9 relative, 1e-12 where zero is wanted.
+Made with scipy 1.17.1, numpy 2.4.6 and statsmodels 0.15.0; the test's tolerance is 1e-9 relative, 1e-12 at zero.
 What no library has is computed another way than core/stats does: the bias of d from the mean of noncentral t, the
 confidence sequence by integrating its mixture and solving for the boundary.
 """

@@ -1,0 +1,128 @@
+/** A base version made ready for training: its sessions, its texts' encoder, its anchors. All of it is per base version. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Adapter } from '../../core/adapter/adapter.ts';
+import { type Basis, basisFile, decodeBasis } from '../../core/adapter/basis.ts';
+import { type LoraShape, loraParameters } from '../../core/adapter/lora.ts';
+import { openCheckpoint } from '../../core/checkpoint/open.ts';
+import { MillraceError } from '../../core/errors.ts';
+import { openVersion } from '../../core/registry/open-version.ts';
+import { createOpenGraph } from '../../core/runtime/open-graph.ts';
+import { loadChatTemplate } from '../../core/tokenizer/chat-template.ts';
+import { loadTokenizer } from '../../core/tokenizer/load.ts';
+import type { Tokenizer } from '../../core/tokenizer/tokenizer.ts';
+import { AnchorSet } from '../anchors/anchor-set.ts';
+import { gateAnchors, trainingAnchors } from '../anchors/anchor-texts.ts';
+import { createTextEncoder, type TextEncoder } from '../examples/encode.ts';
+import { type BaseWeights, openBaseWeights } from '../train/base-weights.ts';
+import { type ForwardSession, openForwardSession } from '../train/forward-session.ts';
+import { type GradientSession, openGradientSession, type Parameters } from '../train/gradient-session.ts';
+import { openTrunkSession, type TrunkSession } from '../train/trunk-session.ts';
+
+export interface TrainableModel {
+  /** Name that clients use. */
+  readonly name: string;
+  /** Digest of the base version, "sha256:…". */
+  readonly version: string;
+  readonly base: BaseWeights;
+  /** Null: served in the checkpoint's own basis. */
+  readonly basis: Basis | null;
+  readonly shape: LoraShape;
+  readonly tokenizer: Tokenizer;
+  readonly encoder: TextEncoder;
+  readonly trunk: TrunkSession;
+  readonly forward: ForwardSession;
+  readonly gradients: GradientSession;
+  readonly anchors: AnchorSet;
+  readonly gateAnchors: AnchorSet;
+  /** Factors of zero: the base alone. */
+  readonly zeros: Parameters;
+  close(): Promise<void>;
+}
+
+export interface TrainableOptions {
+  readonly modelsDir: string;
+  readonly name: string;
+  /** Base weights are kept here, a folder for each base version. */
+  readonly folder: string;
+  readonly shape: Omit<LoraShape, 'firstLayer'> & {
+    /** Share of the layers, from the bottom, that stay as they are. */
+    readonly frozenShare: number;
+  };
+  readonly threads: number;
+}
+
+/** Throws version_invalid or checkpoint_not_found with what to do about it. */
+export async function openTrainableModel(options: TrainableOptions): Promise<TrainableModel> {
+  const { folder: version, manifest } = await openVersion(options.modelsDir, options.name);
+  const refuse = (reason: string): never => {
+    throw new MillraceError('version_invalid', { path: version, reason });
+  };
+  if (manifest.kind !== 'decoder') refuse('an encoder does not learn');
+  const source = manifest.source.path ?? refuse('it does not say where its checkpoint lies; import it again');
+  const base = await openBaseWeights(join(options.folder, manifest.version.slice(7, 23)), () =>
+    openCheckpoint(source),
+  );
+  const basisBytes = await readFile(join(version, basisFile)).catch(() =>
+    refuse('it was made before learning; import it again'),
+  );
+  const basis = decodeBasis(basisBytes, base.config, refuse);
+  const json = async (file: string) => JSON.parse(await readFile(join(version, file), 'utf8'));
+  const files = {
+    tokenizerJson: await json('tokenizer.json'),
+    tokenizerConfig: await json('tokenizer_config.json'),
+  };
+  const tokenizer = loadTokenizer(files);
+  const endToken = base.config.eosTokenIds[0] ?? null;
+  const encoder = createTextEncoder({ tokenizer, template: loadChatTemplate(files), endToken });
+  const { frozenShare, ...rest } = options.shape;
+  const shape = { ...rest, firstLayer: Math.floor(base.config.numLayers * frozenShare) };
+  return {
+    name: options.name,
+    version: manifest.version,
+    base,
+    basis,
+    shape,
+    tokenizer,
+    encoder,
+    ...(await openSessions(base, shape, tokenizer, options.threads)),
+  };
+}
+
+async function openSessions(base: BaseWeights, shape: LoraShape, tokenizer: Tokenizer, threads: number) {
+  const open = createOpenGraph({ threads });
+  const trunk = await openTrunkSession(base, shape.firstLayer, open);
+  const forward = await openForwardSession(base, shape, open);
+  const gradients = await openGradientSession(base, { kind: 'lora', ...shape }, open);
+  const zeros = new Map(
+    loraParameters(base.config, shape).map(
+      ({ name, dims }) => [name, new Float32Array(dims[0]! * dims[1]!)] as const,
+    ),
+  );
+  const parts = { tokenizer, trunk, forward, base: zeros };
+  return {
+    trunk,
+    forward,
+    gradients,
+    zeros,
+    anchors: new AnchorSet(trainingAnchors, parts),
+    gateAnchors: new AnchorSet(gateAnchors, parts),
+    close: async () => {
+      await Promise.all([trunk.close(), forward.close(), gradients.close()]);
+    },
+  };
+}
+
+/**
+ * The values of an adapter in this model's shape; null when it has another one, as an imported one may have. Layers and
+ * linears that the adapter leaves out get factors of zero.
+ */
+export function valuesOf(adapter: Adapter, shape: LoraShape): Parameters | null {
+  const { rank, alpha, firstLayer, targets } = adapter.shape;
+  const isSame =
+    rank === shape.rank &&
+    alpha === shape.alpha &&
+    firstLayer === shape.firstLayer &&
+    targets.join() === shape.targets.join();
+  return isSame ? adapter.values : null;
+}
