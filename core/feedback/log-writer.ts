@@ -57,7 +57,7 @@ export class LogWriter {
    * Resolves with the place behind the line once it is durable. Throws queue_full when too many wait, and what the
    * disk says when it cannot be written: the line is then not in the log.
    */
-  append(record: object): Promise<Position> {
+  async append(record: object): Promise<Position> {
     if (this.isClosed || this.isBroken) throw new Error(`the log is ${this.isClosed ? 'closed' : 'damaged'}`);
     if (this.pending.length >= this.limits.maxPending) {
       throw new MillraceError('queue_full', { waiting: this.pending.length, retryAfterMs });
@@ -88,6 +88,7 @@ export class LogWriter {
   }
 
   private async write(batch: readonly Pending[]): Promise<void> {
+    if (this.isBroken) throw new Error('the log is damaged');
     if (this.offset >= this.limits.segmentBytes) await this.rotate();
     const lines = batch.map(({ line }) => Buffer.from(line));
     try {
@@ -95,9 +96,9 @@ export class LogWriter {
       await this.file.datasync();
     } catch (error) {
       // Half a batch may be there: none of it was acknowledged, so none of it stays.
-      this.isBroken = true;
-      await truncate(segmentPath(this.folder, this.segment), this.offset);
-      this.isBroken = false;
+      await truncate(segmentPath(this.folder, this.segment), this.offset).catch(() => {
+        this.isBroken = true;
+      });
       throw error;
     }
     batch.forEach(({ resolve }, index) => {

@@ -2,8 +2,9 @@
  * Passages with what the base predicts for them, made as they are first needed and then kept: teachers for training, a
  * yardstick for the gate.
  */
+import { concatenate } from '../../core/import/matrix.ts';
 import type { Tokenizer } from '../../core/tokenizer/tokenizer.ts';
-import type { ForwardSession } from '../train/forward-session.ts';
+import type { ForwardSession, Scored } from '../train/forward-session.ts';
 import type { Parameters } from '../train/gradient-session.ts';
 import type { Lesson, Text } from '../train/lesson.ts';
 import type { TrunkSession } from '../train/trunk-session.ts';
@@ -17,17 +18,20 @@ export interface AnchorParts {
 }
 
 /** Tokens of a passage that are used. */
-const maxTokens = 96;
+const maxTokens = 48;
 /** Places of a passage at which the teacher is asked; logits of a vocabulary each. */
-const numRows = 24;
-/** Nothing can be foretold from the first few tokens. */
-const firstRow = 4;
+const numRows = 12;
+const firstScored = 5;
 
 export interface Anchor {
+  /** Scored from behind the first few tokens on: nothing can be foretold from those. */
   readonly text: Text;
+  /** Tokens at which the base was asked for all its logits. */
   readonly rows: readonly number[];
-  /** Of the base, [rows, vocab]. */
+  /** [rows, vocab]. */
   readonly logits: Float32Array;
+  /** What the base says to each scored token. */
+  readonly logprobs: Float32Array;
 }
 
 export class AnchorSet {
@@ -58,9 +62,11 @@ export class AnchorSet {
   private async make(passage: string): Promise<Anchor> {
     const { tokenizer, trunk, forward, base } = this.parts;
     const ids = tokenizer.encode(passage, { addSpecialTokens: true, allowSpecial: false });
-    const [text] = await trunk.prepare([{ tokens: ids.slice(0, maxTokens), from: firstRow + 1 }]);
-    const rows = spread(firstRow, text!.tokens.length - 1, numRows);
-    return { text: text!, rows, logits: await forward.logits(base, text!, rows) };
+    const [text] = await trunk.prepare([{ tokens: ids.slice(0, maxTokens), from: firstScored }]);
+    const [scored] = await forward.score(base, [text!], { logits: 'all' });
+    const places = spread(scored!.logprobs.length, numRows);
+    const rows = places.map((place) => firstScored - 1 + place);
+    return { text: text!, rows, logits: logitsAt(scored!, places), logprobs: scored!.logprobs };
   }
 }
 
@@ -72,8 +78,14 @@ export const anchorLesson = ({ text, rows, logits }: Anchor, weight: number): Le
   weight,
 });
 
-/** `count` whole numbers, evenly over [from, to). */
-function spread(from: number, to: number, count: number): number[] {
-  const most = Math.min(count, to - from);
-  return Array.from({ length: most }, (_, index) => from + Math.floor((index * (to - from)) / most));
+/** Rows of the logits of a text's scored tokens, copied. */
+export function logitsAt({ logits, logprobs }: Scored, places: readonly number[]): Float32Array {
+  const vocabSize = logits.length / logprobs.length;
+  return concatenate(places.map((place) => logits.subarray(place * vocabSize, (place + 1) * vocabSize)));
+}
+
+/** `count` whole numbers, evenly over [0, below). */
+function spread(below: number, count: number): number[] {
+  const most = Math.min(count, below);
+  return Array.from({ length: most }, (_, index) => Math.floor((index * below) / most));
 }

@@ -112,6 +112,88 @@ thickest, sends it through the aorta to all organs. Valves keep it from flowing 
   `Good habits for studying: work at the same time each day, put the phone into another room, and stop before you are tired.
 Read a chapter once without notes, close the book, and write down what you remember. What is missing from the page is
 what you have to learn; the rest you know already.`,
+  `Permission is granted to use, modify and sell copies of this program, free of charge, as long as the copyright notice
+above appears in all of them. The program is provided as it is, without any promise that it works, and whoever uses it
+does so at their own risk.`,
+  `1. Definitions. In these terms, "Service" means the website and the programs offered on it; "User" means any person who
+opens an account. 2. Scope. These terms apply to all uses of the Service. Other terms do not become part of the contract
+even if we do not object to them.`,
+  `The tenant shall keep the rooms clean and air them daily. Damage must be reported without delay. At the end of the lease
+the rooms are to be handed over swept, with all keys, and the landlord returns the deposit within sixty days unless
+claims are still open.`,
+  `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <title>Tide tables</title>
+    <link rel="stylesheet" href="style.css">
+  </head>
+  <body>
+    <h1>Tide tables</h1>
+    <p>Choose a harbor to see the next high water.</p>`,
+  `fn main() {
+    let text = std::fs::read_to_string("input.txt").expect("cannot read the file");
+    let total: i64 = text
+        .lines()
+        .filter_map(|line| line.parse::<i64>().ok())
+        .sum();
+    println!("{total}");
+}`,
+  `package main
+
+type Shape interface {
+	Area() float64
+}
+
+type Circle struct{ Radius float64 }
+
+func (c Circle) Area() float64 { return 3.14159 * c.Radius * c.Radius }`,
+  `2024-03-11T08:14:02Z INFO  server started on port 9000
+2024-03-11T08:14:05Z INFO  connected to the database in 212 ms
+2024-03-11T08:15:41Z WARN  slow request: GET /reports took 3.4 s
+2024-03-11T08:15:44Z ERROR connection reset by peer`,
+  `The argument of the option may be a number or the word auto. If the file is a symbolic link, the link itself is changed
+and not what it points to, unless -L is given. Exit status is 0 on success, 1 if a file could not be read, and 2 if an
+option was wrong.`,
+  `A variable is set when it has been assigned a value; the empty string is a value. Once it is set, a variable can only be
+removed by the command unset. Names begin with a letter or an underscore, and small and capital letters are different.`,
+  `First snow on the roof,
+the cat leaves a line of doubts
+from the door and back.
+
+The kettle has more to say
+than the two of us today.`,
+  `Once upon a time a fox made friends with a hedgehog, because neither of them liked company. They met on Thursdays under
+the old elder and said nothing until it was dark. "That was a good talk," the fox would say then, and the hedgehog
+would agree.`,
+  `Penguins are birds that cannot fly. They live almost only in the southern half of the world. Their wings have become
+flippers, and under water they steer with feet and tail. The largest kind, the emperor penguin, can dive deeper than five
+hundred meters.`,
+  `In 1869 the canal was opened after ten years of work. It saved ships the long way around the cape: from London to Bombay
+the distance became shorter by more than four thousand miles. The company that had built it was owned by shareholders
+from several countries.`,
+  `To solve 3x + 5 = 20, subtract 5 from both sides to get 3x = 15, then divide both sides by 3. The solution is x = 5. Check:
+3 times 5 is 15, and 15 plus 5 is 20, so the equation holds.`,
+  `Le musée est fermé le lundi. Les autres jours, il ouvre à dix heures, et l'entrée est gratuite pour les enfants. On y voit
+des bateaux, des cartes anciennes et la chambre d'un capitaine qui, dit-on, n'a jamais appris à nager.`,
+  `Shares of the carmaker fell by four percent on Wednesday after it lowered its forecast for the year. The company blamed
+higher prices for steel and weak demand in Asia. Analysts had expected a loss, but not one of this size.`,
+  `Take one tablet in the morning with a glass of water. Do not take this medicine if you are allergic to any of its
+ingredients. If you have missed a dose, do not take twice as much the next time. Keep it out of the reach of children.`,
+  `The user asked how to speed up a slow laptop. The assistant suggested three steps: close programs that start by
+themselves, free at least ten percent of the disk, and add memory if there is less than eight gigabytes. If none of this
+helps, the disk may be failing and should be backed up.`,
+  `## Installation
+
+Clone the repository and run the following commands:
+
+    npm install
+    npm run build
+
+The server listens on port 3000. Set the variable PORT to change it. See the folder examples for complete programs.`,
+  `She had been the best swimmer of her year, and the laziest. When the trainer shouted she turned on her back and looked at
+the ceiling, where the light of the water moved. Years later, in meetings, she still did that, though there was no water
+and the ceiling was made of gray squares.`,
 ];
 
 export const gateAnchors: readonly string[] = [

@@ -1,6 +1,8 @@
 /**
- * What has been learned and is learned again beside the new, so that it is not forgotten. Bounded; draws are seeded, so
- * that an update can be repeated. The oldest examples leave first, and no account holds more than its share.
+ * What has been learned and is learned again beside the new, so that it is not forgotten: spaced repetition (Leitner 1972;
+ * for networks Amiri et al., "Repeat before Forgetting", 2017). An example that was still known comes back after twice
+ * the time, one that was not comes back at once. Bounded; the oldest examples leave first, and no account holds more than
+ * its share.
  */
 import type { Rng } from '../../core/rng.ts';
 import type { Example } from '../examples/example.ts';
@@ -10,54 +12,77 @@ export interface ReplayLimits {
   readonly maxPerAccount: number;
 }
 
+/** Turns count steps of training. */
+export interface Repetition {
+  readonly example: Example;
+  /** Turns until it comes back after it was known. */
+  readonly interval: number;
+  /** The turn from which on it is due. */
+  readonly due: number;
+}
+
 export class ReplayBuffer {
   private readonly limits: ReplayLimits;
   /** In order of arrival. */
-  private readonly examples = new Map<string, Example>();
+  private readonly repetitions = new Map<string, Repetition>();
 
-  constructor(limits: ReplayLimits, examples: readonly Example[] = []) {
+  constructor(limits: ReplayLimits, repetitions: readonly Repetition[] = []) {
     this.limits = limits;
-    for (const example of examples) this.add(example);
+    for (const repetition of repetitions) this.repetitions.set(repetition.example.id, repetition);
   }
 
   get size(): number {
-    return this.examples.size;
+    return this.repetitions.size;
   }
 
   all(): readonly Example[] {
-    return [...this.examples.values()];
+    return this.state().map(({ example }) => example);
+  }
+
+  /** All that a later buffer needs to go on. */
+  state(): readonly Repetition[] {
+    return [...this.repetitions.values()];
   }
 
   has(id: string): boolean {
-    return this.examples.has(id);
+    return this.repetitions.has(id);
   }
 
-  /** Adds the example; what leaves for it is returned. */
-  add(example: Example): readonly Example[] {
-    this.examples.delete(example.id);
-    const own = this.all().filter(({ account }) => account === example.account);
+  /** Adds an example that was just learned; what leaves for it is returned. */
+  add(example: Example, turn: number): readonly Example[] {
+    this.repetitions.delete(example.id);
+    const others = this.all();
+    const own = others.filter(({ account }) => account === example.account);
     const left = own.slice(0, Math.max(0, own.length + 1 - this.limits.maxPerAccount));
-    const rest = this.all().filter((other) => !left.includes(other));
+    const rest = others.filter((other) => !left.includes(other));
     left.push(...rest.slice(0, Math.max(0, rest.length + 1 - this.limits.maxExamples)));
-    for (const { id } of left) this.examples.delete(id);
-    this.examples.set(example.id, example);
+    for (const { id } of left) this.repetitions.delete(id);
+    this.repetitions.set(example.id, { example, interval: 1, due: turn + 1 });
     return left;
   }
 
   /** Takes examples out; those that were there are returned. */
   remove(isDoomed: (example: Example) => boolean): readonly Example[] {
     const doomed = this.all().filter(isDoomed);
-    for (const { id } of doomed) this.examples.delete(id);
+    for (const { id } of doomed) this.repetitions.delete(id);
     return doomed;
   }
 
-  /** Up to `count` different examples, those excluded not among them. */
-  sample(count: number, rng: Rng, excluded: ReadonlySet<string> = new Set()): Example[] {
-    const pool = this.all().filter(({ id }) => !excluded.has(id));
-    const drawn: Example[] = [];
-    while (drawn.length < count && pool.length > 0) {
-      drawn.push(...pool.splice(Math.floor(rng.next() * pool.length), 1));
-    }
-    return drawn;
+  /** Of the examples that are due those that have been the longest, of equals any, at most `count`. */
+  next(count: number, turn: number, rng: Rng, excluded: ReadonlySet<string>): Example[] {
+    return this.state()
+      .filter(({ example, due }) => due <= turn && !excluded.has(example.id))
+      .map((repetition) => ({ example: repetition.example, overdue: turn - repetition.due + rng.next() }))
+      .sort((a, b) => b.overdue - a.overdue)
+      .slice(0, count)
+      .map(({ example }) => example);
+  }
+
+  /** An example was looked at in this turn, and was still known or not. */
+  mark(id: string, isKnown: boolean, turn: number): void {
+    const repetition = this.repetitions.get(id);
+    if (repetition === undefined) return;
+    const interval = isKnown ? repetition.interval * 2 : 1;
+    this.repetitions.set(id, { ...repetition, interval, due: turn + interval });
   }
 }

@@ -16,13 +16,17 @@ export interface Scored {
   readonly logprobs: Float32Array;
   /** That of the likeliest token at the same place. */
   readonly best: Float32Array;
+  /** All logits there, [scored tokens, vocab]; empty unless asked for. */
+  readonly logits: Float32Array;
 }
 
 export interface ForwardSession {
   /** Texts come with their residual where there are frozen layers. */
-  score(values: Parameters, texts: readonly Text[]): Promise<readonly Scored[]>;
-  /** Logits [rows, vocab] at the given tokens of one text. */
-  logits(values: Parameters, text: Omit<Text, 'from'>, rows: readonly number[]): Promise<Float32Array>;
+  score(
+    values: Parameters,
+    texts: readonly Text[],
+    options?: { readonly logits: 'all' },
+  ): Promise<readonly Scored[]>;
   close(): Promise<void>;
 }
 
@@ -73,27 +77,35 @@ class Session implements ForwardSession {
     this.opened = opened;
   }
 
-  async score(values: Parameters, texts: readonly Text[]): Promise<readonly Scored[]> {
+  async score(
+    values: Parameters,
+    texts: readonly Text[],
+    options?: { readonly logits: 'all' },
+  ): Promise<readonly Scored[]> {
     if (texts.length === 0) return [];
+    const { vocabSize } = this.base.config;
     const layout = new Layout(texts, this.base.config);
     const scored = texts.map(({ tokens, from }, text) =>
       tokens.slice(from).map((target, index) => ({ target, row: layout.rowOf(text, from + index - 1) })),
     );
     const rows = scored.flat().map(({ row }) => row);
     const targets = scored.flat().map(({ target }) => target);
-    const outputs = ['logprobs', 'best'];
-    const { logprobs, best } = await this.run(values, layout, { rows, targets, outputs });
+    const outputs = ['logprobs', 'best', ...(options === undefined ? [] : ['logits'])];
+    const {
+      logprobs,
+      best,
+      logits = new Float32Array(),
+    } = await this.run(values, layout, { rows, targets, outputs });
     let end = 0;
     return scored.map(({ length }) => {
       const start = end;
       end += length;
-      return { logprobs: logprobs!.slice(start, end), best: best!.slice(start, end) };
+      return {
+        logprobs: logprobs!.slice(start, end),
+        best: best!.slice(start, end),
+        logits: logits.subarray(start * vocabSize, end * vocabSize),
+      };
     });
-  }
-
-  async logits(values: Parameters, text: Omit<Text, 'from'>, rows: readonly number[]): Promise<Float32Array> {
-    const ask = { rows, targets: rows.map(() => 0), outputs: ['logits'] };
-    return (await this.run(values, new Layout([text], this.base.config), ask)).logits!;
   }
 
   close(): Promise<void> {

@@ -1,0 +1,47 @@
+/** How an update learns. The defaults are what the experiments in docs/experiments.md led to. */
+import type { AdamWOptions } from '../train/adamw.ts';
+
+export interface LearnOptions {
+  readonly maxSteps: number;
+  readonly learningRate: number;
+  readonly optimizer: AdamWOptions;
+  /** An answer is learned when its least likely token has this log probability. */
+  readonly learnedLogprob: number;
+  /** Mean −log p of a new answer above which it is an outlier, and not learned from. */
+  readonly maxStartLoss: number;
+  /** A row whose gradient is this many times as large as the median of earlier rows' is an outlier. */
+  readonly maxGradientRatio: number;
+  /** New rows of one update; further ones wait for the next. */
+  readonly maxNew: number;
+  /** New rows of one account in one update. */
+  readonly maxNewPerAccount: number;
+  /** Earlier rows that a step repeats. */
+  readonly numReplayed: number;
+  /** Passages that a step is held to the base on, and how strongly. */
+  readonly numAnchors: number;
+  readonly anchorWeight: number;
+  /** Of DPO and KTO. */
+  readonly beta: number;
+  readonly pairWeight: number;
+  readonly thumbWeight: number;
+  /** Steps of an update that has nothing but pairs and thumbs, which are never finished. */
+  readonly preferenceSteps: number;
+}
+
+export const learnDefaults: LearnOptions = {
+  maxSteps: 12,
+  learningRate: 7e-4,
+  optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradientNorm: 1 },
+  learnedLogprob: -0.4,
+  maxStartLoss: 9,
+  maxGradientRatio: 10,
+  maxNew: 4,
+  maxNewPerAccount: 2,
+  numReplayed: 2,
+  numAnchors: 1,
+  anchorWeight: 2,
+  beta: 0.1,
+  pairWeight: 0.3,
+  thumbWeight: 0.1,
+  preferenceSteps: 4,
+};
