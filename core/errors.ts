@@ -29,6 +29,8 @@ const catalogue = {
     'There is no stored response {id}: it was never stored, has expired, or is not yours. Responses are kept for {hours} hours.',
   feedback_not_found: 'There is no feedback {id}, or it is not yours.',
   memory_not_found: 'There is no memory {id}, or it is not yours.',
+  file_not_found: 'There is no file {id}, or it is not yours.',
+  job_not_found: 'There is no fine-tuning job {id}, or it is not yours.',
   idempotency_conflict:
     'The Idempotency-Key was used before with another body. Use a new key for a new request.',
   learning_off: 'This server does not learn: {reason}.',

@@ -2,15 +2,25 @@
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../core/clock.ts';
 import { MillraceError } from '../core/errors.ts';
-import type { ServedModel } from './completion/served-model.ts';
+import { BaseSwap, type BaseSwapParts } from './base-swap.ts';
+import type { ServedGenerator, ServedModel } from './completion/served-model.ts';
 import type { Config } from './config/declaration.ts';
 import { ensureImported } from './default-model.ts';
 import { type AppOptions, createAdminApp, createApp } from './http/app.ts';
 import type { HttpLimits } from './http/limits.ts';
+import { OpenRequests } from './http/open-requests.ts';
+import type { Learning } from './learning/learning.ts';
+import { baseToServe, startLearning } from './learning-setup.ts';
 import { createNullModel, nullModelName } from './null-model.ts';
 import { createLogger } from './observability/log.ts';
-import { Metrics } from './observability/metrics.ts';
-import { createCatalogue, startEmbedder, startGenerator } from './served-models.ts';
+import { Metrics, type Observed } from './observability/metrics.ts';
+import {
+  closeModel,
+  createCatalogue,
+  type ReplaceableCatalogue,
+  startEmbedder,
+  startGenerator,
+} from './served-models.ts';
 
 const idleSweepMs = 50;
 
@@ -64,9 +74,23 @@ async function closeApp(app: App): Promise<void> {
   await app.close().finally(() => clearInterval(timer));
 }
 
-async function closeModel(model: ServedModel): Promise<void> {
-  const scorer = model.kind === 'generator' ? model.scorer : null;
-  await Promise.all([model.encoder.close(), model.engine.close(), scorer?.close()]);
+/** In the base version that was served last; in the imported one where that cannot be. */
+async function startLearner(
+  name: string,
+  config: Config,
+  log: (message: string) => void,
+): Promise<ServedGenerator> {
+  const { version, warning } = await baseToServe(config, name);
+  if (warning !== null) log(warning);
+  if (version === null) return startGenerator({ name }, config, log);
+  try {
+    return await startGenerator({ name, version }, config, log);
+  } catch (error) {
+    const isDamaged = error instanceof MillraceError && error.code.startsWith('version_');
+    if (!isDamaged) throw error;
+    log(`${name}: the imported base is served and not ${version}: ${error.message}`);
+    return startGenerator({ name }, config, log);
+  }
 }
 
 async function startModels(
@@ -81,48 +105,80 @@ async function startModels(
   };
   try {
     if (config['models.default'] === nullModelName) models.push(createNullModel(config['engine.maxContext']));
-    else await start(config['models.default'], (name) => startGenerator(name, config, log));
+    else await start(config['models.default'], (name) => startLearner(name, config, log));
     const embeddings = config['models.embeddings'];
     if (embeddings !== '') await start(embeddings, (name) => startEmbedder(name, config, log));
     return models;
   } catch (error) {
-    await Promise.all(models.map(closeModel));
+    await Promise.all(models.map((model) => closeModel(model)));
     throw error;
   }
+}
+
+function createSwap(
+  config: Config,
+  { catalogue, requests, log }: SwapNeeds,
+): (rollout: BaseSwapParts['rollout']) => BaseSwap {
+  return (rollout) =>
+    new BaseSwap({
+      catalogue,
+      rollout,
+      start: (lender, version) => startGenerator({ name: lender.id, version, lender }, config, log),
+      requestsEnded: () => requests.ended(),
+      drainMs: config['limits.requestMs'],
+      log,
+    });
+}
+
+interface SwapNeeds {
+  readonly catalogue: ReplaceableCatalogue;
+  readonly requests: OpenRequests;
+  readonly log: (message: string) => void;
+}
+
+function observe(catalogue: ReplaceableCatalogue): Observed[] {
+  return catalogue.list().flatMap((model) => {
+    if (model.kind !== 'generator') return [];
+    const { id, version, engine } = model;
+    return [{ model: id, version, stats: engine.stats(), state: engine.state() }];
+  });
 }
 
 /** Throws whatever keeps the server from serving; nothing is left running then. */
 export async function startServer(config: Config, view: StartView): Promise<RunningServer> {
   const logger = createLogger(config['log.level']);
-  const models = await startModels(config, view, (message) => logger.warn(message));
+  const warn = (message: string): void => logger.warn(message);
+  const info = (message: string): void => logger.info(message);
+  const catalogue = createCatalogue(await startModels(config, view, warn));
+  const requests = new OpenRequests();
+  let learning: Learning | null = null;
   const readiness = { draining: false };
   const apps: App[] = [];
   const close = async (): Promise<void> => {
     readiness.draining = true;
     await Promise.all(apps.map(closeApp));
-    await Promise.all(models.map(closeModel));
-  };
-  const observe = () =>
-    models.flatMap((model) => {
-      if (model.kind !== 'generator') return [];
-      const { id, version, engine } = model;
-      return [{ model: id, version, stats: engine.stats(), state: engine.state() }];
-    });
-  const options: AppOptions = {
-    models: createCatalogue(models),
-    limits: limitsOf(config),
-    keys: config['auth.keys'],
-    clock: systemClock,
-    metrics: new Metrics(observe),
-    logger,
-    readiness,
+    await learning?.close();
+    await Promise.all(catalogue.list().map((model) => closeModel(model)));
   };
   try {
-    apps.push(await createApp(options), await createAdminApp(options));
-    const [app, admin] = apps as [App, App];
+    const baseMoves = createSwap(config, { catalogue, requests, log: info });
+    learning = await startLearning(config, { catalogue, baseMoves }, { info, warn });
+    const options: AppOptions = {
+      models: catalogue,
+      limits: limitsOf(config),
+      keys: config['auth.keys'],
+      clock: systemClock,
+      metrics: new Metrics(() => observe(catalogue)),
+      logger,
+      readiness,
+      learning,
+    };
+    const [app, admin] = [await createApp(options), await createAdminApp(options)];
+    apps.push(app, admin);
+    requests.watch(app.server);
     const url = await listen(app, config['server.host'], config['server.port']);
     const adminUrl = await listen(admin, config['admin.host'], config['admin.port']);
-    return { url, adminUrl, models, close };
+    return { url, adminUrl, models: catalogue.list(), close };
   } catch (error) {
     await close();
     throw error;

@@ -35,6 +35,7 @@ export function createNullModel(maxContext: number): ServedGenerator {
     id: nullModelName,
     createdAt: 0,
     version: nullModelName,
+    digest: nullModelName,
     tokenizer,
     encoder: createPromptEncoder(tokenizer, files),
     template: loadChatTemplate(files),

@@ -1,6 +1,6 @@
 /** Reads a log that may be growing, from a position on, whole lines only. */
-import { open } from 'node:fs/promises';
-import { listSegments, type Position, segmentBytes, segmentPath } from './segments.ts';
+import { type FileHandle, open } from 'node:fs/promises';
+import { listSegments, type Position, segmentPath } from './segments.ts';
 
 export interface Read<T> {
   readonly record: T;
@@ -8,11 +8,13 @@ export interface Read<T> {
   readonly position: Position;
 }
 
-const maxReadBytes = 4 * 2 ** 20;
+const firstReadBytes = 256 * 2 ** 10;
+const newline = 10;
 
 /**
- * The next records, at most some megabytes of them; none when all was read. A segment that was deleted meanwhile is
- * skipped. `parse` turns a line's JSON into a record, and null leaves the line out.
+ * The next records, some hundred kilobytes of them; none when all was read. A segment that was deleted meanwhile is
+ * skipped. `parse` turns a line's JSON into a record, and null leaves the line out. A position that is no longer the
+ * beginning of a line, since the writer took back what was not durable yet, counts as the segment's beginning.
  */
 export async function readLog<T>(
   folder: string,
@@ -23,7 +25,6 @@ export async function readLog<T>(
   for (const segment of await listSegments(folder)) {
     if (segment < position.segment) continue;
     if (segment > position.segment) position = { segment, offset: 0 };
-    if ((await segmentBytes(folder, segment)) <= position.offset) continue;
     const read = await readSegment(folder, position, parse);
     position = read.position;
     if (read.records.length > 0) return { records: read.records, position };
@@ -33,13 +34,46 @@ export async function readLog<T>(
 
 async function readSegment<T>(
   folder: string,
-  { segment, offset }: Position,
+  from: Position,
   parse: (json: unknown) => T | null,
 ): Promise<{ records: Read<T>[]; position: Position }> {
-  const bytes = await readBytes(segmentPath(folder, segment), offset);
+  const file = await openSegment(folder, from.segment);
+  if (file === null) return { records: [], position: from };
+  try {
+    const { segment } = from;
+    for (let offset = await lineStart(file, from.offset); ; ) {
+      const bytes = await readLines(file, offset);
+      const read = recordsIn(bytes, { segment, offset }, parse);
+      // Lines that are all left out must not look like the end.
+      if (read.records.length > 0 || read.position.offset === offset) return read;
+      offset = read.position.offset;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function openSegment(folder: string, segment: number): Promise<FileHandle | null> {
+  return open(segmentPath(folder, segment), 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+}
+
+async function lineStart(file: FileHandle, offset: number): Promise<number> {
+  if (offset === 0) return 0;
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, offset - 1);
+  return bytesRead === 1 && buffer[0] === newline ? offset : 0;
+}
+
+function recordsIn<T>(
+  bytes: Buffer,
+  { segment, offset }: Position,
+  parse: (json: unknown) => T | null,
+): { records: Read<T>[]; position: Position } {
   const records: Read<T>[] = [];
   let start = 0;
-  for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
+  for (let end = bytes.indexOf(newline); end >= 0; end = bytes.indexOf(newline, start)) {
     const line = bytes.toString('utf8', start, end);
     start = end + 1;
     const record = parseLine(line, parse);
@@ -58,15 +92,10 @@ function parseLine<T>(line: string, parse: (json: unknown) => T | null): T | nul
 }
 
 /** At least one whole line, where there is one. */
-async function readBytes(path: string, offset: number): Promise<Buffer> {
-  const file = await open(path, 'r');
-  try {
-    for (let size = maxReadBytes; ; size *= 4) {
-      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(size), 0, size, offset);
-      const bytes = buffer.subarray(0, bytesRead);
-      if (bytesRead < size || bytes.includes(10)) return bytes;
-    }
-  } finally {
-    await file.close();
+async function readLines(file: FileHandle, offset: number): Promise<Buffer> {
+  for (let size = firstReadBytes; ; size *= 4) {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(size), 0, size, offset);
+    const bytes = buffer.subarray(0, bytesRead);
+    if (bytesRead < size || bytes.includes(newline)) return bytes;
   }
 }

@@ -5,6 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, rm, truncate } from 'node:fs/promises';
 import { MillraceError } from '../errors.ts';
+import { syncFolder } from '../sync-folder.ts';
 import { listSegments, type Position, segmentBytes, segmentPath } from './segments.ts';
 
 export interface LogLimits {
@@ -50,6 +51,7 @@ export class LogWriter {
     const path = segmentPath(folder, segment);
     const file = await open(path, 'a');
     const offset = await cutTornLine(path);
+    await syncFolder(folder);
     return new LogWriter(folder, limits, file, { segment, offset });
   }
 
@@ -113,8 +115,7 @@ export class LogWriter {
     this.file = next;
     this.segment++;
     this.offset = 0;
-    const folder = await open(this.folder, 'r');
-    await folder.sync().finally(() => folder.close());
+    await syncFolder(this.folder);
     await this.dropOldest();
   }
 

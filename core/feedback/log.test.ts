@@ -116,11 +116,11 @@ const child = `
   const [folder, count] = process.argv.slice(-2);
   const writer = await LogWriter.open(folder, ${JSON.stringify({ ...limits, segmentBytes: 20_000, maxPending: 1e6 })});
   for (let n = 0; n < Number(count); n++) {
-    writer.append({ n, text: 'x'.repeat(200) }).then(
+    const told = writer.append({ n, text: 'x'.repeat(200) }).then(
       () => process.stdout.write(n + '\\n'),
       (error) => process.stdout.write('failed ' + error.code + '\\n'),
     );
-    if (n % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (n % 3 === 0) await told;
   }
   await writer.close().catch(() => {});
 `;
@@ -174,4 +174,25 @@ test('a disk that is full fails what it cannot hold, and keeps what it has ackno
     await readAll(folder),
     acknowledged.sort((a, b) => a - b),
   );
+});
+
+test('a reader whose place was taken back begins the segment again, and loses no line', async () => {
+  const folder = newFolder();
+  const writer = await LogWriter.open(folder, { ...limits, segmentBytes: 1e6 });
+  for (let n = 0; n < 3; n++) await writer.append({ n, text: 'x'.repeat(30) });
+  await writer.close();
+  // As if it had read a fourth line that was then cut off, and a longer one written in its place.
+  const { position } = await readLog(folder, logStart, parse);
+  appendFileSync(segmentPath(folder, 1), `${JSON.stringify({ n: 9, text: 'y'.repeat(200) })}\n`);
+  const stale = { ...position, offset: position.offset + 40 };
+  assert.deepEqual(await readAll(folder, stale), [0, 1, 2, 9]);
+});
+
+test('more lines than one look holds, all of them left out, do not hide those behind them', async () => {
+  const folder = newFolder();
+  const writer = await LogWriter.open(folder, { ...limits, segmentBytes: 1e9 });
+  const strange = Array.from({ length: 400 }, () => writer.append({ strange: 'z'.repeat(1_000) }));
+  await Promise.all(strange.concat(writer.append({ n: 7 })));
+  await writer.close();
+  assert.deepEqual(await readAll(folder), [7]);
 });

@@ -15,6 +15,10 @@ export interface Attribution {
   /** The arm of an experiment that made the answer, "stable" or "canary"; null outside of any. */
   readonly arm: string | null;
   readonly responseId: string | null;
+  /** Digest of who asked, or else of how the conversation began: what an experiment splits by. Null for a demonstration. */
+  readonly conversation: string | null;
+  /** When the answer was made, ISO 8601; null for a demonstration. */
+  readonly answeredAt: string | null;
 }
 
 export type Signal =
@@ -46,7 +50,7 @@ export interface FeedbackRecord extends Attribution {
   readonly signal: Signal;
   /** Kinds of personal data and secrets that were taken out, with their number. */
   readonly redactions: Readonly<Record<string, number>>;
-  /** Digest of the request, where it came with an idempotency key. */
+  /** Digests of the idempotency key and of the body that came with it. */
   readonly idempotency: { readonly key: string; readonly digest: string } | null;
 }
 
@@ -59,6 +63,8 @@ export interface UndoRecord {
   readonly what:
     | { readonly kind: 'row'; readonly row: string }
     | { readonly kind: 'account'; readonly account: string };
+  /** All rows that are meant. */
+  readonly rows: readonly string[];
 }
 
 export type LogRecord = FeedbackRecord | UndoRecord;

@@ -12,7 +12,8 @@ const ssnWords = anyWord('ssns?|social[ _-]?security|social|soc sec|taxpayer id|
 /** Social Security Administration, "Social Security Number Randomization": area, group and serial that are never given. */
 export const ssn = patternRecogniser({
   kind: 'ssn',
-  pattern: /(?<![\p{Ll}\p{Lu}\p{N}_]|\d[ .-])\d{3}([ .-]?)\d{2}\1\d{4}(?![A-Za-z0-9_]|[ .-]\d)/gu,
+  // A number in front joined by a dot or a dash makes it another number; one that only stands in front does not.
+  pattern: /(?<![\p{Ll}\p{Lu}\p{N}_]|\d[.-])\d{3}([ .-]?)\d{2}\1\d{4}(?![A-Za-z0-9_]|[.-]\d)/gu,
   accepts(value, { start }, text) {
     const digits = onlyDigits(value);
     if (/^(?:000|666|9)|^\d{3}00|0000$/.test(digits) || voidedSsns.has(digits)) return false;

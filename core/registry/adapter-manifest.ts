@@ -1,24 +1,12 @@
 /** What a version of an adapter says of itself: its files, what it was made from, how, and why it was let through. */
+import { createHash } from 'node:crypto';
 import type { LoraShape } from '../adapter/lora.ts';
+import type { Gate } from './gate-record.ts';
 import { type FileEntry, isFileEntry, versionOf } from './manifest.ts';
 
 export const adapterFormat = 1;
 
-export type GateVerdict = 'pass' | 'fail' | 'inconclusive';
-
-/** One check of the gate. */
-export interface GateCheck {
-  readonly name: string;
-  readonly verdict: GateVerdict;
-  /** What was measured, and the bound that it was held to; null where there is no number. */
-  readonly value: number | null;
-  readonly bound: number | null;
-}
-
-export interface Gate {
-  readonly verdict: GateVerdict;
-  readonly checks: readonly GateCheck[];
-}
+export type { Gate, GateCheck, GateVerdict } from './gate-record.ts';
 
 export interface AdapterLineage {
   readonly model: string;
@@ -38,7 +26,7 @@ export interface AdapterLineage {
 
 export interface AdapterManifest extends AdapterLineage {
   readonly format: typeof adapterFormat;
-  /** First twelve digits of the digest of the file list: also the folder's name. */
+  /** First twelve digits of a digest over files and origin: also the folder's name. */
   readonly id: string;
   /** ISO 8601. */
   readonly createdAt: string;
@@ -47,8 +35,14 @@ export interface AdapterManifest extends AdapterLineage {
 
 export const isAdapterId = (id: string): boolean => /^[0-9a-f]{12}$/.test(id);
 
-export const adapterIdOf = (files: readonly FileEntry[]): string =>
-  versionOf(files).slice('sha256:'.length, 'sha256:'.length + 12);
+/** Equal files are one version only where they are for the same tenant of the same base, and built on the same parent. */
+export function adapterIdOf(
+  files: readonly FileEntry[],
+  { model, tenant, base, parent }: Pick<AdapterLineage, 'model' | 'tenant' | 'base' | 'parent'>,
+): string {
+  const lines = [versionOf(files), model, tenant, base, parent ?? ''].join('\n');
+  return createHash('sha256').update(lines).digest('hex').slice(0, 12);
+}
 
 /** A manifest out of JSON text, or the reason why it is none. */
 export function parseAdapterManifest(text: string): AdapterManifest | { readonly problem: string } {
@@ -66,6 +60,7 @@ export function parseAdapterManifest(text: string): AdapterManifest | { readonly
     return { problem: 'its list of files is malformed' };
   if ([model, tenant, base].some((field) => typeof field !== 'string'))
     return { problem: 'its manifest lacks fields' };
-  if (id !== adapterIdOf(files)) return { problem: 'its id is not the digest of its files' };
+  if (id !== adapterIdOf(files, json as AdapterManifest))
+    return { problem: 'its id is not the digest of its files and its origin' };
   return json as AdapterManifest;
 }

@@ -21,7 +21,7 @@ export interface AdapterFiles {
   readonly [name: string]: Uint8Array;
 }
 
-/** Returns the manifest of what now lies at `<folder>/<id>`. Equal contents are one version. */
+/** Returns the manifest of what now lies at `<folder>/<id>`. Equal contents of equal origin are one version. */
 export async function publishAdapter(
   folder: string,
   files: AdapterFiles,
@@ -34,7 +34,7 @@ export async function publishAdapter(
   try {
     for (const [name, bytes] of Object.entries(files)) await writeFile(join(aside, name), bytes);
     const entries = await listFiles(aside);
-    const id = adapterIdOf(entries);
+    const id = adapterIdOf(entries, lineage);
     const manifest: AdapterManifest = {
       format: adapterFormat,
       id,

@@ -15,12 +15,28 @@ export interface TenantAliases {
   readonly previous: readonly (string | null)[];
   /** Versions that were taken back: nothing is built on them or on their rows. */
   readonly rolledBack: readonly string[];
+  /** Rows whose influence is not wanted: no version with one of them, or on top of one, is served. */
+  readonly undone: readonly string[];
+  /** New versions are published, but `stable` stays until somebody moves it. */
+  readonly pinned: boolean;
+  /** When versions became stable for the first time, ISO 8601. */
+  readonly servedSince: Readonly<Record<string, string>>;
 }
+
+/** Of each list of a tenant, what is remembered; the oldest go. */
+export const aliasLimits = { previous: 50, rolledBack: 1_000, undone: 10_000, servedSince: 1_000 } as const;
+/** Bases of a model, other than the one that is served, whose aliases are remembered. */
+export const maxEarlierBases = 5;
+
+/** By tenant. */
+export type Tenants = Readonly<Record<string, TenantAliases>>;
 
 export interface ModelAliases {
   /** Digest of the base version, "sha256:…". */
   readonly base: string;
-  readonly tenants: Readonly<Record<string, TenantAliases>>;
+  readonly tenants: Tenants;
+  /** How the aliases stood on bases that were served before, by digest, the latest last: they are taken up again there. */
+  readonly earlier?: Readonly<Record<string, Tenants>>;
 }
 
 export interface Aliases {
@@ -40,12 +56,20 @@ export const noTenantAliases: TenantAliases = {
   shadow: null,
   previous: [],
   rolledBack: [],
+  undone: [],
+  pinned: false,
+  servedSince: {},
 };
 
 /** Of a tenant that nothing was done for yet, everything points to the base. */
 export function aliasesOf(aliases: Aliases, model: string, tenant: string): TenantAliases {
   const tenants = aliases.models[model]?.tenants ?? {};
   return Object.hasOwn(tenants, tenant) ? tenants[tenant]! : noTenantAliases;
+}
+
+/** Digest of the base that is served under the model's name; null when none ever was. */
+export function servedBase(aliases: Aliases, model: string): string | null {
+  return Object.hasOwn(aliases.models, model) ? aliases.models[model]!.base : null;
 }
 
 /** Throws when there is a file that is not one of ours. */

@@ -1,6 +1,7 @@
 /** What a model version says of itself: its files with digests, where it came from, how it was made. */
 import { createHash } from 'node:crypto';
 import type { ModelConfig } from '../arch/config.ts';
+import type { Gate } from './gate-record.ts';
 
 export const manifestFile = 'manifest.json';
 export const manifestFormat = 1;
@@ -13,6 +14,12 @@ export interface FileEntry {
   readonly sha256: string;
 }
 
+export interface MergedAdapter {
+  readonly adapter: string;
+  /** Whose data it was made from: what it was merged into serves nobody else. */
+  readonly tenant: string;
+}
+
 /** What the importer knows; the registry adds the rest. */
 export interface Lineage {
   readonly source: {
@@ -20,10 +27,14 @@ export interface Lineage {
     readonly name: string;
     /** Where the checkpoint lay on this machine; training reads it again. */
     readonly path?: string;
+    /** Adapters that a consolidation merged into the checkpoint's weights, in this order; see source-checkpoint.ts. */
+    readonly merged?: readonly MergedAdapter[];
   };
   readonly kind: ModelConfig['kind'];
   readonly architecture: ModelConfig['family'];
   readonly quantization: string;
+  /** Of a consolidated version: why it was let through. */
+  readonly gate?: Gate;
 }
 
 export interface Manifest extends Lineage {
@@ -39,6 +50,15 @@ export interface Manifest extends Lineage {
 /** Names that clients use and folders have: nothing that could leave the models folder or hide in it. */
 export const isVersionName = (name: string): boolean =>
   /^[a-z0-9][a-z0-9._-]{0,63}$/i.test(name) && name !== 'checkpoints';
+
+/**
+ * Folder of a base version that lies beside the one under the model's name: "<name>@<12 digits>". No name that clients use
+ * has such a form, so that it is found by name and version together, and listed nowhere.
+ */
+export const baseFolderName = (name: string, version: string): string =>
+  `${name}@${version.slice('sha256:'.length, 'sha256:'.length + 12)}`;
+
+export const isVersionId = (version: string): boolean => /^sha256:[0-9a-f]{64}$/.test(version);
 
 /** The id of a list of files, in whatever order it comes. */
 export function versionOf(files: readonly FileEntry[]): string {

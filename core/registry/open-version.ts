@@ -7,7 +7,15 @@ import { join } from 'node:path';
 import { MillraceError } from '../errors.ts';
 import { checkModel } from '../onnx/check-model.ts';
 import { sha256OfFile } from './digest.ts';
-import { type FileEntry, isVersionName, type Manifest, manifestFile, parseManifest } from './manifest.ts';
+import {
+  baseFolderName,
+  type FileEntry,
+  isVersionId,
+  isVersionName,
+  type Manifest,
+  manifestFile,
+  parseManifest,
+} from './manifest.ts';
 
 export interface Version {
   readonly folder: string;
@@ -30,7 +38,8 @@ async function plainSize(folder: string, path: string): Promise<number> {
   return found.size;
 }
 
-async function readManifest(folder: string): Promise<Manifest> {
+/** What a version folder says of itself, its files unread. Throws version_invalid. */
+export async function readManifest(folder: string): Promise<Manifest> {
   if ((await plainSize(folder, manifestFile)) > maxManifestBytes)
     refuse(folder, `${manifestFile} is too large`);
   const parsed = parseManifest(await readFile(join(folder, manifestFile), 'utf8'));
@@ -61,16 +70,16 @@ async function checkGraphFile(
   }
 }
 
-/** The verified version of that name. Throws model_not_found or version_invalid. */
-export async function openVersion(modelsDir: string, name: string): Promise<Version> {
-  const names = await listVersions(modelsDir);
-  if (!names.includes(name)) {
-    const available = names.length === 0 ? 'none yet' : names.join(', ');
-    throw new MillraceError('model_not_found', { model: name, available });
-  }
-  const folder = join(modelsDir, name);
+/**
+ * The verified version of that name: the one that was imported under it or, given an id ("sha256:…"), the base version of
+ * this id, wherever it lies. Throws model_not_found, version_not_found or version_invalid.
+ */
+export async function openVersion(modelsDir: string, name: string, id?: string): Promise<Version> {
+  const folder =
+    id === undefined ? await namedFolder(modelsDir, name) : await baseFolder(modelsDir, name, id);
   if (!(await lstat(folder)).isDirectory()) refuse(folder, 'it is not a directory');
   const manifest = await readManifest(folder);
+  if (id !== undefined && manifest.version !== id) refuse(folder, `its version is ${manifest.version}`);
   const listed = new Set([manifestFile, ...manifest.files.map(({ path }) => path)]);
   const stranger = (await readdir(folder)).find((path) => !listed.has(path));
   if (stranger !== undefined) refuse(folder, `${stranger} is not in the manifest`);
@@ -80,16 +89,38 @@ export async function openVersion(modelsDir: string, name: string): Promise<Vers
   return { folder, manifest };
 }
 
+async function namedFolder(modelsDir: string, name: string): Promise<string> {
+  const names = await listVersions(modelsDir);
+  if (names.includes(name)) return join(modelsDir, name);
+  const available = names.length === 0 ? 'none yet' : names.join(', ');
+  throw new MillraceError('model_not_found', { model: name, available });
+}
+
+async function baseFolder(modelsDir: string, name: string, id: string): Promise<string> {
+  const missing = (): never => {
+    throw new MillraceError('version_not_found', { version: `${name} ${id}` });
+  };
+  if (!isVersionName(name) || !isVersionId(id)) missing();
+  const consolidated = join(modelsDir, baseFolderName(name, id));
+  if (await hasManifest(consolidated)) return consolidated;
+  const imported = join(modelsDir, name);
+  if (!(await hasManifest(imported)) || (await readManifest(imported)).version !== id) missing();
+  return imported;
+}
+
+const hasManifest = (folder: string): Promise<boolean> =>
+  lstat(join(folder, manifestFile)).then(
+    () => true,
+    () => false,
+  );
+
 /** Names of the versions in a models folder, sorted; one that does not exist has none. */
 export async function listVersions(modelsDir: string): Promise<string[]> {
   const names = await readdir(modelsDir).catch((): string[] => []);
-  const isVersion = (name: string) =>
-    lstat(join(modelsDir, name, manifestFile)).then(
-      () => true,
-      () => false,
-    );
   const found = await Promise.all(
-    names.filter(isVersionName).map(async (name) => ((await isVersion(name)) ? [name] : [])),
+    names
+      .filter(isVersionName)
+      .map(async (name) => ((await hasManifest(join(modelsDir, name))) ? [name] : [])),
   );
   return found.flat().sort();
 }

@@ -65,6 +65,21 @@ async function replace(from: string, to: string): Promise<void> {
   await rm(old, { recursive: true, force: true });
 }
 
+/** Digests and syncs what was written into the folder, and describes it there. */
+export async function describe(
+  folder: string,
+  lineage: Lineage,
+  { name, now }: Pick<PublishOptions, 'name' | 'now'>,
+): Promise<Manifest> {
+  const files = await listFiles(folder);
+  const createdAt = now().toISOString();
+  const version = versionOf(files);
+  const manifest: Manifest = { format: manifestFormat, name, version, createdAt, ...lineage, files };
+  await writeFile(join(folder, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
+  await sync(folder);
+  return manifest;
+}
+
 /** Returns the manifest of what now lies at `<modelsDir>/<name>`. Throws invalid_argument for a name that is not allowed. */
 export async function publishVersion(options: PublishOptions): Promise<Manifest> {
   const { modelsDir, name } = options;
@@ -76,13 +91,7 @@ export async function publishVersion(options: PublishOptions): Promise<Manifest>
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   try {
-    const lineage = await options.write(folder);
-    const files = await listFiles(folder);
-    const version = versionOf(files);
-    const createdAt = options.now().toISOString();
-    const manifest: Manifest = { format: manifestFormat, name, version, createdAt, ...lineage, files };
-    await writeFile(join(folder, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
-    await sync(folder);
+    const manifest = await describe(folder, await options.write(folder), options);
     await replace(folder, join(modelsDir, name));
     await sync(modelsDir);
     return manifest;

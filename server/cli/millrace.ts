@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   chat: async () => (await import('./commands/chat.ts')).chatCommand,
   perplexity: async () => (await import('./commands/perplexity.ts')).perplexityCommand,
   bench: async () => (await import('./commands/bench.ts')).benchCommand,
+  versions: async () => (await import('./commands/versions.ts')).versionsCommand,
   config: async () => (await import('./commands/config.ts')).configCommand,
 };
 

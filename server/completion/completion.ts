@@ -22,6 +22,10 @@ export interface CompletionRequest {
   readonly tenant: string;
   /** Id of the adapter that all choices are made with; null is the base alone. */
   readonly adapter: string | null;
+  /** The model as the request names it. */
+  readonly name: string;
+  /** Id of the version that answers, as the response names it. */
+  readonly version: string;
   readonly ttftTargetMs: number;
   readonly tpotTargetMs: number;
 }
@@ -206,7 +210,7 @@ class Choice {
       priority: request.priority,
       tenant: request.tenant,
       adapter: request.adapter,
-      cacheScope: `${request.model.version}/${request.tenant}`,
+      cacheScope: `${request.model.version}/${request.adapter ?? 'base'}/${request.tenant}`,
       ttftTargetMs: request.ttftTargetMs,
       tpotTargetMs: request.tpotTargetMs,
     };

@@ -10,6 +10,8 @@ interface Served {
   readonly createdAt: number;
   /** Id of the model version, stable over restarts. */
   readonly version: string;
+  /** Whole digest of the base version, "sha256:…". */
+  readonly digest: string;
   readonly tokenizer: Tokenizer;
   /** For texts of any length. */
   readonly encoder: PromptEncoder;

@@ -5,12 +5,14 @@
 import { parse as parseYaml } from 'yaml';
 import { type Setting, shown } from './setting.ts';
 
-export const apiKeyScopes = ['inference', 'admin'] as const;
+export const apiKeyScopes = ['inference', 'versions', 'admin'] as const;
 export type ApiKeyScope = (typeof apiKeyScopes)[number];
 
 export interface ApiKeyEntry {
-  /** Shown in logs and metrics in place of the key; also the tenant for fairness. */
+  /** Shown in logs and metrics in place of the key. Influence on what is learned is bounded per name. */
   readonly name: string;
+  /** Whose the key is: tenants share nothing that was learned, and get equal shares. The name where none is given. */
+  readonly tenant: string;
   /** Lower-case hex of the key's SHA-256. */
   readonly sha256: string;
   readonly scopes: readonly ApiKeyScope[];
@@ -22,7 +24,10 @@ export interface ApiKeyEntry {
 
 const maxKeys = 10_000;
 const limitNames = ['requestsPerMinute', 'tokensPerMinute', 'maxConcurrent'] as const;
-const known = new Set<string>(['name', 'sha256', 'scopes', ...limitNames]);
+const known = new Set<string>(['name', 'tenant', 'sha256', 'scopes', ...limitNames]);
+
+const isName = /^[\w.-]{1,64}$/;
+const nameLetters = 'A-Z a-z 0-9 _ . -';
 
 function readScopes(raw: unknown): readonly ApiKeyScope[] | null {
   if (raw === undefined) return ['inference'];
@@ -34,11 +39,12 @@ function readScopes(raw: unknown): readonly ApiKeyScope[] | null {
 function readEntry(raw: unknown): ApiKeyEntry | string {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return 'is not a mapping';
   const fields: Readonly<Record<string, unknown>> = { ...raw };
-  const { name, sha256 } = fields;
+  const { name, sha256, tenant = name } = fields;
   const unknown = Object.keys(fields).find((key) => !known.has(key));
   if (unknown !== undefined) return `has the unknown field ${shown(unknown)}`;
-  if (typeof name !== 'string' || !/^[\w.-]{1,64}$/.test(name))
-    return 'needs a name of 1 to 64 of A-Z a-z 0-9 _ . -';
+  if (typeof name !== 'string' || !isName.test(name)) return `needs a name of 1 to 64 of ${nameLetters}`;
+  if (typeof tenant !== 'string' || !isName.test(tenant))
+    return `needs a tenant of 1 to 64 of ${nameLetters}`;
   if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256))
     return 'needs sha256 as 64 lower-case hex digits';
   const scopes = readScopes(fields.scopes);
@@ -47,7 +53,7 @@ function readEntry(raw: unknown): ApiKeyEntry | string {
   const wrong = limits.findIndex((value) => !Number.isSafeInteger(value) || Number(value) < 0);
   if (wrong >= 0) return `needs ${limitNames[wrong]} as an integer from 0`;
   const [requestsPerMinute, tokensPerMinute, maxConcurrent] = limits.map(Number) as [number, number, number];
-  return { name, sha256, scopes, requestsPerMinute, tokensPerMinute, maxConcurrent };
+  return { name, tenant, sha256, scopes, requestsPerMinute, tokensPerMinute, maxConcurrent };
 }
 
 function readList(raw: unknown): unknown {
@@ -62,7 +68,7 @@ function readList(raw: unknown): unknown {
 /** The declaration of a list of API keys; an empty list means that no key is asked for. */
 export function apiKeys(description: string): Setting<readonly ApiKeyEntry[]> {
   return {
-    type: 'list of {name, sha256, scopes, requestsPerMinute, tokensPerMinute, maxConcurrent}',
+    type: 'list of {name, tenant, sha256, scopes, requestsPerMinute, tokensPerMinute, maxConcurrent}',
     unit: null,
     default: [],
     limits: `at most ${maxKeys} keys`,

@@ -50,10 +50,10 @@ export const settings = {
       'Model served for generation: a folder of models.dir. A model that `millrace pull` knows is fetched and imported when missing; `null` answers without a model.',
   }),
   'models.embeddings': text({
-    default: '',
+    default: 'all-minilm-l6-v2',
     optional: true,
     description:
-      'Encoder served at /v1/embeddings, such as all-minilm-l6-v2: a folder of models.dir, fetched and imported like the default model. Empty serves none.',
+      'Encoder served at /v1/embeddings, and used by the memory of corrections: a folder of models.dir, fetched and imported like the default model. Empty serves none, and there is no memory then.',
   }),
   'models.quantization': choice({
     default: 'int8',
@@ -159,6 +159,155 @@ export const settings = {
     max: 3_600_000,
     unit: 'ms',
     description: 'A request that is predicted to wait longer is refused at once.',
+  }),
+  'learning.mode': choice({
+    default: 'on',
+    values: ['on', 'off'],
+    description: 'Whether feedback is taken and learned from. Off keeps nothing of any request.',
+  }),
+  'learning.dir': text({
+    default: 'state',
+    description: 'Folder of feedback, memory, adapters and all else that learning keeps. Back it up.',
+  }),
+  'learning.threads': integer({
+    default: 0,
+    min: 0,
+    max: 256,
+    description: 'Threads of the trainer; 0 takes one per CPU core.',
+  }),
+  'learning.nice': integer({
+    default: 10,
+    min: 0,
+    max: 19,
+    description:
+      "Scheduling priority of the trainer's process: 19 learns only when serving leaves the CPU idle.",
+  }),
+  'learning.rank': integer({
+    default: 8,
+    min: 1,
+    max: 256,
+    description: 'Rank of the adapters that are learned. Changing it starts from the base model anew.',
+  }),
+  'learning.alpha': integer({
+    default: 16,
+    min: 1,
+    max: 1_024,
+    description: 'Scale of the adapters: they are added alpha / rank times.',
+  }),
+  'learning.targets': text({
+    default: 'q,k,v,o,gate,up,down',
+    description: 'Linears that get an adapter, out of q, k, v, o, gate, up, down, with commas between.',
+  }),
+  'learning.frozenPercent': integer({
+    default: 33,
+    min: 0,
+    max: 95,
+    unit: '%',
+    description: 'Share of the layers, from the bottom, that get no adapter. More is faster and learns less.',
+  }),
+  'learning.settleMs': integer({
+    default: 300,
+    min: 0,
+    max: 3_600_000,
+    unit: 'ms',
+    description: 'How long new feedback waits for more to be learned together with it.',
+  }),
+  'learning.maxTokens': integer({
+    default: 512,
+    min: 16,
+    max: 8_192,
+    unit: 'tokens',
+    description: 'Longest conversation, answer included, that is learned from.',
+  }),
+  'learning.maxReplay': integer({
+    default: 500,
+    min: 0,
+    max: 100_000,
+    description:
+      'Answers learned earlier that are kept per tenant, to be repeated so that they are not forgotten.',
+  }),
+  'learning.maxRowsPerKeyDay': integer({
+    default: 200,
+    min: 1,
+    max: 1_000_000,
+    description: 'Rows of feedback of one API key that count within a day.',
+  }),
+  'learning.canaryPercent': integer({
+    default: 0,
+    min: 0,
+    max: 50,
+    unit: '%',
+    description:
+      'Share of conversations that a new version answers first, until it has proved itself; 0 serves a version that passed the gate to everybody of its tenant at once.',
+  }),
+  'learning.consolidateAfter': integer({
+    default: 0,
+    min: 0,
+    max: 100_000,
+    description:
+      'Versions of an adapter after which what was learned is merged into the weights as a new base version, where one tenant alone is served; 0 does so only when it is asked for.',
+  }),
+  'feedback.keepResponsesHours': integer({
+    default: 24,
+    min: 0,
+    max: 8_760,
+    unit: 'hours',
+    description:
+      'How long answers are kept, with their prompts, so that feedback can refer to them; personal data and secrets are taken out first. 0 keeps none.',
+  }),
+  'feedback.keepResponsesBytes': integer({
+    default: 1_024 * mebibyte,
+    min: mebibyte,
+    max: 2 ** 44,
+    unit: 'bytes',
+    description: 'Disk that kept answers may take; the oldest go first.',
+  }),
+  'feedback.logBytes': integer({
+    default: 4_096 * mebibyte,
+    min: mebibyte,
+    max: 2 ** 44,
+    unit: 'bytes',
+    description: 'Disk that the log of feedback may take; the oldest rows go first.',
+  }),
+  'memory.mode': choice({
+    default: 'on',
+    values: ['on', 'off'],
+    description:
+      'Whether corrections are put in front of questions like theirs at once, before they are learned.',
+  }),
+  'memory.similarityPercent': integer({
+    default: 80,
+    min: 1,
+    max: 100,
+    unit: '%',
+    description: 'Cosine of two questions that name nothing, times 100, from which on they match.',
+  }),
+  'memory.namedSimilarityPercent': integer({
+    default: 70,
+    min: 1,
+    max: 100,
+    unit: '%',
+    description: 'The same for questions that name the same people, places, codes or numbers.',
+  }),
+  'memory.maxEntries': integer({
+    default: 2_000,
+    min: 1,
+    max: 1_000_000,
+    description: 'Corrections remembered per tenant; the oldest go first.',
+  }),
+  'memory.ttlDays': integer({
+    default: 90,
+    min: 1,
+    max: 36_500,
+    unit: 'days',
+    description: 'How long a correction is remembered.',
+  }),
+  'memory.maxWaitMs': integer({
+    default: 200,
+    min: 1,
+    max: 60_000,
+    unit: 'ms',
+    description: 'A question whose vector takes longer is answered without memory.',
   }),
   'limits.bodyBytes': integer({
     default: 4 * mebibyte,

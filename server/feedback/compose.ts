@@ -30,6 +30,8 @@ export function composeRecord(
           version: null,
           arm: null,
           responseId: null,
+          conversation: null,
+          answeredAt: null,
           context: mapContext(subject.context, clean),
           answer: clean(subject.answer),
           signal: { kind: 'demonstration' as const },
@@ -39,6 +41,9 @@ export function composeRecord(
           version: response!.version,
           arm: response!.arm,
           responseId: subject.responseId,
+          // Responses that were stored before there was one have none.
+          conversation: response!.conversation ?? null,
+          answeredAt: new Date(response!.createdMs).toISOString(),
           context: response!.context,
           answer: response!.answers[subject.choice]!,
           signal: signalOf(subject.remark, response!.answers[subject.choice]!, clean),

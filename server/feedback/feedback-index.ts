@@ -1,58 +1,118 @@
-/** The newest rows of the feedback log by id and by idempotency key, and the newest fates. Bounded; the oldest go. */
+/**
+ * Where the newest rows of the feedback log are, by id and by idempotency key. Bounded; the oldest go. Holds places and
+ * owners, no texts: these stay on the disk.
+ */
 import { readLog } from '../../core/feedback/log-reader.ts';
-import type { Fate, FeedbackRecord, LogRecord } from '../../core/feedback/record.ts';
-import { logStart, type Position } from '../../core/feedback/segments.ts';
+import type { FeedbackRecord, LogRecord } from '../../core/feedback/record.ts';
+import { logStart, type Position, segmentPath } from '../../core/feedback/segments.ts';
+import { readPart } from './read-part.ts';
+
+interface Row {
+  readonly tenant: string;
+  readonly account: string;
+  readonly segment: number;
+  /** The row's line is the last one between these. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A row that an idempotency key has led to. */
+export interface KeyedRow {
+  readonly id: string;
+  readonly digest: string;
+}
 
 export class FeedbackIndex {
+  private readonly folder: string;
   private readonly maxRows: number;
-  private readonly rows = new Map<string, FeedbackRecord>();
-  private readonly byKey = new Map<string, FeedbackRecord>();
-  private readonly fates = new Map<string, Fate>();
-  private fatesRead: Position = logStart;
+  private readonly rows = new Map<string, Row>();
+  private readonly byKey = new Map<string, KeyedRow>();
+  private added: Position = logStart;
+  private isComplete = true;
 
-  constructor(maxRows: number) {
+  private constructor(folder: string, maxRows: number) {
+    this.folder = folder;
     this.maxRows = maxRows;
   }
 
   /** Reads the log from its start. */
-  async load(folder: string): Promise<void> {
-    for (let position = logStart; ; ) {
-      const read = await readLog(folder, position, (json) => json as LogRecord);
-      if (read.records.length === 0) return;
-      for (const { record } of read.records) if (record.type === 'feedback') this.add(record);
-      position = read.position;
+  static async open(folder: string, maxRows: number): Promise<FeedbackIndex> {
+    const index = new FeedbackIndex(folder, maxRows);
+    for await (const { record, position } of rowsOf(folder)) index.add(record, position);
+    return index;
+  }
+
+  /** Rows are added in the order of the log, each with the place behind it. */
+  add({ id, tenant, account, idempotency }: FeedbackRecord, behind: Position): void {
+    const start = this.added.segment === behind.segment ? this.added.offset : 0;
+    const isOver = put(
+      this.rows,
+      id,
+      { tenant, account, segment: behind.segment, start, end: behind.offset },
+      this.maxRows,
+    );
+    if (isOver) this.isComplete = false;
+    if (idempotency !== null)
+      put(this.byKey, idempotency.key, { id, digest: idempotency.digest }, this.maxRows);
+    this.added = behind;
+  }
+
+  tenantOf(id: string): string | null {
+    return this.rows.get(id)?.tenant ?? null;
+  }
+
+  byIdempotencyKey(key: string): KeyedRow | null {
+    return this.byKey.get(key) ?? null;
+  }
+
+  /** Null when it is not known, or no longer in the log. */
+  async get(id: string): Promise<FeedbackRecord | null> {
+    const row = this.rows.get(id);
+    if (row === undefined) return null;
+    const { segment, start, end } = row;
+    const text = await readPart(segmentPath(this.folder, segment), start, end - start);
+    const record = text === null ? null : parse(text.trimEnd().split('\n').at(-1)!);
+    return record?.type === 'feedback' && record.id === id ? record : null;
+  }
+
+  /** All of them that are in the log, also those that are no longer found by id. */
+  async rowsOfAccount(tenant: string, account: string): Promise<string[]> {
+    const ids: string[] = [];
+    if (this.isComplete) {
+      for (const [id, row] of this.rows) if (row.tenant === tenant && row.account === account) ids.push(id);
+    } else {
+      for await (const { record } of rowsOf(this.folder)) {
+        if (record.tenant === tenant && record.account === account) ids.push(record.id);
+      }
     }
-  }
-
-  add(record: FeedbackRecord): void {
-    put(this.rows, record.id, record, this.maxRows);
-    const { idempotency, account } = record;
-    if (idempotency !== null) put(this.byKey, keyOf(account, idempotency.key), record, this.maxRows);
-  }
-
-  get(id: string): FeedbackRecord | null {
-    return this.rows.get(id) ?? null;
-  }
-
-  byIdempotencyKey(account: string, key: string): FeedbackRecord | null {
-    return this.byKey.get(keyOf(account, key)) ?? null;
-  }
-
-  /** The newest fate of a row, with what has been written to the log of fates since. */
-  async fateOf(id: string, folder: string): Promise<Fate | null> {
-    for (;;) {
-      const read = await readLog(folder, this.fatesRead, (json) => json as Fate);
-      for (const { record } of read.records) put(this.fates, record.id, record, this.maxRows);
-      this.fatesRead = read.position;
-      if (read.records.length === 0) return this.fates.get(id) ?? null;
-    }
+    return ids;
   }
 }
 
-const keyOf = (account: string, key: string): string => `${account}/${key}`;
+async function* rowsOf(folder: string) {
+  const onlyRows = (json: unknown): FeedbackRecord | null => {
+    const record = json as LogRecord;
+    return record.type === 'feedback' ? record : null;
+  };
+  for (let position = logStart; ; ) {
+    const read = await readLog(folder, position, onlyRows);
+    yield* read.records;
+    if (read.records.length === 0) return;
+    position = read.position;
+  }
+}
 
-function put<T>(map: Map<string, T>, key: string, value: T, max: number): void {
+function parse(line: string): LogRecord | null {
+  try {
+    return JSON.parse(line) as LogRecord;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether the oldest had to go for it. */
+function put<T>(map: Map<string, T>, key: string, value: T, max: number): boolean {
   map.delete(key);
   map.set(key, value);
-  if (map.size > max) map.delete(map.keys().next().value!);
+  return map.size > max && map.delete(map.keys().next().value!);
 }

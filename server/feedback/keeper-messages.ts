@@ -31,7 +31,9 @@ export interface KeeperCalls {
   /** Throws response_not_found, idempotency_conflict, queue_full. The record is durable. */
   feedback: { ask: FeedbackRequest; answer: FeedbackRecord };
   view: { ask: { readonly id: string; readonly tenant: string }; answer: FeedbackView | null };
-  undo: { ask: Pick<UndoRecord, 'tenant' | 'what'>; answer: UndoRecord };
+  /** The rows that an undo means. */
+  rows: { ask: Pick<UndoRecord, 'tenant' | 'what'>; answer: readonly string[] };
+  undo: { ask: Pick<UndoRecord, 'tenant' | 'what' | 'rows'>; answer: UndoRecord };
   close: { ask: null; answer: null };
 }
 

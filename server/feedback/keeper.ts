@@ -1,75 +1,126 @@
-/** The gateway's side of the keeper thread: calls with a deadline, and a bound on those under way. */
+/**
+ * The gateway's side of the keeper thread: calls with a deadline, and a bound on those under way. A thread that has died
+ * is replaced; what it had not acknowledged was refused.
+ */
 import { Worker } from 'node:worker_threads';
 import { createDeferred, type Deferred } from '../../core/deferred.ts';
 import { MillraceError } from '../../core/errors.ts';
 import type { Answer, Ask, KeeperCall, KeeperCalls, KeeperOptions } from './keeper-messages.ts';
 import type { StoredResponse } from './stored-response.ts';
 
-/** Beyond these, calls are refused and responses are not stored. */
+/** Beyond these, calls are refused. Responses may take half of it, so that feedback finds room. */
 const maxPending = 1_024;
+const maxPendingCharacters = 64 * 2 ** 20;
+const shareOfResponses = 0.5;
 const timeoutMs = 5_000;
-/** Reading the index of a large log. */
-const openTimeoutMs = 60_000;
+/** Reading the index of a large log, or all of it. */
+const longTimeoutMs = 60_000;
+const retryAfterMs = 1_000;
+/** Until a thread that has died is replaced; less than what clients are told. */
+const restartMs = 500;
 
 export interface Keeper {
   /** Without a promise that it works: a response that is not stored can get no feedback. */
   keep(response: StoredResponse): void;
+  /** Responses that were not stored, since too many waited or the disk refused them. */
+  readonly numUnstored: number;
   /** Throws what the call's description says, and feedback_unavailable when the thread does not answer. */
   call<Name extends Exclude<KeeperCall, 'put' | 'close'>>(
     name: Name,
     ask: KeeperCalls[Name]['ask'],
   ): Promise<KeeperCalls[Name]['answer']>;
+  /** Waits for what is under way, within its deadlines. */
   close(): Promise<void>;
 }
 
-/** Throws when the folder cannot be used. */
-export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
-  const keeper = new ThreadedKeeper(options);
+/** Throws feedback_unavailable when the folders cannot be used. `onProblem` hears why a thread had to be replaced. */
+export async function openKeeper(
+  options: KeeperOptions,
+  onProblem: (message: string) => void = () => {},
+): Promise<Keeper> {
+  const keeper = new ThreadedKeeper(options, onProblem);
   try {
-    await keeper.opened;
+    await keeper.start();
     return keeper;
   } catch (error) {
-    await keeper.stop();
+    await keeper.close();
     throw error;
   }
 }
 
-class ThreadedKeeper implements Keeper {
-  readonly opened: Promise<unknown>;
-  private readonly worker: Worker;
-  private readonly pending = new Map<number, Deferred<unknown>>();
-  private lastCall = 0;
-  /** Why no call can succeed any more. */
-  private dead: string | null = null;
+/** A call holds its place until the thread is done with it, also when nobody waits any longer. */
+interface Pending extends Deferred<unknown> {
+  readonly characters: number;
+  readonly timer: NodeJS.Timeout;
+}
 
-  constructor(options: KeeperOptions) {
-    this.worker = new Worker(new URL('./keeper-thread.js', import.meta.url), { workerData: options });
-    this.worker.on('message', (answer: Answer) => this.settle(answer));
-    this.worker.on('error', (error) => this.failAll(error.message));
-    this.opened = this.wait(0, openTimeoutMs);
+class ThreadedKeeper implements Keeper {
+  numUnstored = 0;
+  private readonly options: KeeperOptions;
+  private readonly onProblem: (message: string) => void;
+  private worker: Worker | null = null;
+  private readonly pending = new Map<number, Pending>();
+  private pendingCharacters = 0;
+  private lastCall = 0;
+  /** Why no call can succeed at the moment. */
+  private absence: string | null = 'it has not started';
+  private isClosed = false;
+  private restart: NodeJS.Timeout | null = null;
+
+  constructor(options: KeeperOptions, onProblem: (message: string) => void) {
+    this.options = options;
+    this.onProblem = onProblem;
+  }
+
+  async start(): Promise<void> {
+    const worker = new Worker(new URL('./keeper-thread.js', import.meta.url), { workerData: this.options });
+    worker.on('message', (answer: Answer) => this.settle(answer));
+    worker.on('error', ({ message }) => {
+      this.onProblem(`the keeper thread: ${message}`);
+      this.take(0)?.reject(unavailable(message));
+    });
+    worker.on('exit', () => this.lose());
+    this.worker = worker;
+    try {
+      await this.wait(0, longTimeoutMs, 0);
+    } catch (error) {
+      await worker.terminate();
+      throw error;
+    }
+    this.absence = null;
   }
 
   keep(response: StoredResponse): void {
-    if (this.pending.size >= maxPending || this.dead !== null) return;
-    this.ask('put', response).catch(() => {});
+    if (this.isClosed || this.refusal(shareOfResponses) !== null) this.numUnstored++;
+    else
+      this.ask('put', response).catch(() => {
+        this.numUnstored++;
+      });
   }
 
-  call<Name extends KeeperCall>(
+  async call<Name extends KeeperCall>(
     name: Name,
     ask: KeeperCalls[Name]['ask'],
   ): Promise<KeeperCalls[Name]['answer']> {
-    if (this.dead !== null) return Promise.reject(unavailable(this.dead));
-    if (this.pending.size >= maxPending) return Promise.reject(unavailable('too much is being stored'));
+    const refusal = this.isClosed ? 'the server is stopping' : this.refusal(1);
+    if (refusal !== null) throw unavailable(refusal);
     return this.ask(name, ask);
   }
 
   async close(): Promise<void> {
-    if (this.dead === null) await this.ask('close', null).catch(() => {});
-    await this.stop();
+    this.isClosed = true;
+    if (this.restart !== null) clearTimeout(this.restart);
+    if (this.absence === null) {
+      await Promise.allSettled([...this.pending.values()].map(({ promise }) => promise));
+      await this.ask('close', null).catch(() => null);
+    }
+    await this.worker?.terminate();
   }
 
-  async stop(): Promise<void> {
-    await this.worker.terminate();
+  private refusal(share: number): string | null {
+    const isFull =
+      this.pending.size >= maxPending * share || this.pendingCharacters >= maxPendingCharacters * share;
+    return this.absence ?? (isFull ? 'too much is being stored' : null);
   }
 
   private ask<Name extends KeeperCall>(
@@ -77,35 +128,53 @@ class ThreadedKeeper implements Keeper {
     ask: KeeperCalls[Name]['ask'],
   ): Promise<KeeperCalls[Name]['answer']> {
     const call = ++this.lastCall;
-    const answer = this.wait(call, timeoutMs);
-    this.worker.postMessage({ call, name, ask } satisfies Ask<Name>);
+    const answer = this.wait(call, name === 'rows' ? longTimeoutMs : timeoutMs, charactersOf(ask));
+    this.worker!.postMessage({ call, name, ask } satisfies Ask<Name>);
     return answer as Promise<KeeperCalls[Name]['answer']>;
   }
 
-  private wait(call: number, limitMs: number): Promise<unknown> {
+  private wait(call: number, limitMs: number, characters: number): Promise<unknown> {
     const deferred = createDeferred<unknown>();
     const timer = setTimeout(() => deferred.reject(unavailable('the disk does not answer')), limitMs);
-    this.pending.set(call, deferred);
-    return deferred.promise.finally(() => {
-      clearTimeout(timer);
-      this.pending.delete(call);
-    });
+    this.pending.set(call, { ...deferred, characters, timer });
+    this.pendingCharacters += characters;
+    return deferred.promise;
   }
 
   private settle(answer: Answer): void {
-    const deferred = this.pending.get(answer.call);
-    if ('answer' in answer) deferred?.resolve(answer.answer);
+    const pending = this.take(answer.call);
+    if ('answer' in answer) pending?.resolve(answer.answer);
     else {
       const { code, details, param } = answer.failure;
-      deferred?.reject(new MillraceError(code, details, param === null ? {} : { param }));
+      pending?.reject(new MillraceError(code, details, param === null ? {} : { param }));
     }
   }
 
-  private failAll(reason: string): void {
-    this.dead = reason;
-    for (const deferred of this.pending.values()) deferred.reject(unavailable(reason));
+  private take(call: number): Pending | undefined {
+    const pending = this.pending.get(call);
+    if (pending === undefined) return undefined;
+    clearTimeout(pending.timer);
+    this.pending.delete(call);
+    this.pendingCharacters -= pending.characters;
+    return pending;
+  }
+
+  /** The thread has ended: nothing that it was asked will be answered. */
+  private lose(): void {
+    this.absence = 'its thread has ended';
+    for (const call of [...this.pending.keys()]) this.take(call)?.reject(unavailable(this.absence));
+    if (this.isClosed) return;
+    // One that does not start ends, too, says why, and comes back here.
+    this.restart = setTimeout(() => void this.start().catch(() => null), restartMs);
   }
 }
 
+/** Of all texts in it. */
+function charactersOf(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 0;
+  return Object.values(value).reduce((sum: number, each) => sum + charactersOf(each), 0);
+}
+
 const unavailable = (reason: string): MillraceError =>
-  new MillraceError('feedback_unavailable', { reason, retryAfterMs: 1000 });
+  new MillraceError('feedback_unavailable', { reason, retryAfterMs });

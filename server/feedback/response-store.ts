@@ -1,36 +1,52 @@
 /**
- * Recent answers on disk: lines in segments of an hour, an index in memory, both bounded. A segment is deleted when all
- * of it has expired. Nothing waits for the disk: an answer that a crash loses only cannot be given feedback on.
+ * Recent answers on disk: lines in segments, an index in memory, both bounded. A segment takes an hour's answers or its
+ * share of the bytes, and is deleted when all of it has expired. Nothing waits for the disk: an answer that a crash loses
+ * only cannot be given feedback on.
  */
-import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rm, truncate } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { listSegments, segmentBytes, segmentPath } from '../../core/feedback/segments.ts';
+import { Turns } from '../../core/turns.ts';
+import { readPart } from './read-part.ts';
 import type { StoredResponse } from './stored-response.ts';
+import { wholeLines } from './whole-lines.ts';
 
 export interface ResponseLimits {
   readonly keepMs: number;
+  /** On disk, at any time. */
   readonly totalBytes: number;
   readonly maxResponses: number;
 }
 
-interface Place {
+interface Segment {
+  readonly number: number;
   readonly hour: number;
+  bytes: number;
+  /** When the newest response in it was made. */
+  newestMs: number;
+}
+
+interface Place {
+  readonly segment: number;
   readonly offset: number;
   readonly bytes: number;
   readonly createdMs: number;
 }
 
 const hourMs = 3_600_000;
-const pattern = /^(\d{1,9})\.jsonl$/;
+/** Of all bytes: what making room costs at most. */
+const segmentShare = 1 / 16;
 
 export class ResponseStore {
   private readonly folder: string;
   private readonly limits: ResponseLimits;
   /** In order of arrival, which is almost that of creation. */
   private readonly places = new Map<string, Place>();
-  private readonly sizes = new Map<number, number>();
-  private current: { readonly hour: number; readonly file: FileHandle } | null = null;
+  /** The oldest first. */
+  private segments: Segment[] = [];
+  /** Of the last segment; null when the next response begins another. */
+  private file: FileHandle | null = null;
+  private lastNumber = 0;
+  private readonly turns = new Turns();
 
   private constructor(folder: string, limits: ResponseLimits) {
     this.folder = folder;
@@ -38,13 +54,9 @@ export class ResponseStore {
   }
 
   static async open(folder: string, limits: ResponseLimits, nowMs: number): Promise<ResponseStore> {
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     const store = new ResponseStore(folder, limits);
-    const hours = (await readdir(folder)).flatMap((name) => {
-      const match = pattern.exec(name);
-      return match === null ? [] : [Number(match[1])];
-    });
-    for (const hour of hours.sort((a, b) => a - b)) await store.index(hour);
+    for (const number of await listSegments(folder)) await store.index(number);
     await store.expire(nowMs);
     return store;
   }
@@ -53,96 +65,120 @@ export class ResponseStore {
     return this.places.size;
   }
 
-  async put(response: StoredResponse): Promise<void> {
-    const hour = Math.floor(response.createdMs / hourMs);
-    const { file } = await this.fileOf(hour);
-    const line = Buffer.from(`${JSON.stringify(response)}\n`);
-    const offset = this.sizes.get(hour) ?? 0;
-    await file.write(line, 0, line.length, offset);
-    this.sizes.set(hour, offset + line.length);
-    this.remember(response, { hour, offset, bytes: line.length, createdMs: response.createdMs });
-    await this.expire(response.createdMs);
-  }
-
-  /** Null when it was never stored, has expired, or belongs to another tenant. */
-  async get(id: string, tenant: string, nowMs: number): Promise<StoredResponse | null> {
-    const place = this.places.get(id);
-    if (place === undefined || nowMs - place.createdMs > this.limits.keepMs) return null;
-    const file = await open(this.path(place.hour), 'r');
-    try {
-      const { buffer } = await file.read(Buffer.alloc(place.bytes), 0, place.bytes, place.offset);
-      const response = JSON.parse(buffer.toString()) as StoredResponse;
-      return response.tenant === tenant ? response : null;
-    } finally {
-      await file.close();
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.current?.file.close();
-    this.current = null;
-  }
-
-  /** Forgets what is too old, then the oldest while there is too much. */
-  async expire(nowMs: number): Promise<void> {
-    const lastHour = Math.floor((nowMs - this.limits.keepMs) / hourMs) - 1;
-    for (const hour of [...this.sizes.keys()].sort((a, b) => a - b)) {
-      const total = [...this.sizes.values()].reduce((sum, size) => sum + size, 0);
-      if (hour > lastHour && total <= this.limits.totalBytes) break;
-      await this.drop(hour);
-    }
-    for (const id of this.places.keys()) {
-      if (this.places.size <= this.limits.maxResponses) break;
-      this.places.delete(id);
-    }
-  }
-
-  private async drop(hour: number): Promise<void> {
-    if (this.current?.hour === hour) await this.close();
-    for (const [id, place] of this.places) if (place.hour === hour) this.places.delete(id);
-    this.sizes.delete(hour);
-    await rm(this.path(hour), { force: true });
-  }
-
-  private async fileOf(hour: number): Promise<{ readonly file: FileHandle }> {
-    if (this.current?.hour !== hour) {
-      await this.close();
-      this.current = { hour, file: await open(this.path(hour), this.sizes.has(hour) ? 'r+' : 'w+') };
-    }
-    return this.current!;
-  }
-
-  private async index(hour: number): Promise<void> {
-    let offset = 0;
-    const lines = createInterface({
-      input: createReadStream(this.path(hour)),
-      crlfDelay: Number.POSITIVE_INFINITY,
+  /** Throws when the disk refuses it, or when it is larger than all that may be kept. */
+  put(response: StoredResponse, nowMs: number): Promise<void> {
+    return this.turns.run(async () => {
+      const line = Buffer.from(`${JSON.stringify(response)}\n`);
+      if (line.length > this.limits.totalBytes) throw new Error(`a response of ${line.length} bytes`);
+      await this.makeRoom(line.length, nowMs);
+      const segment = await this.segmentFor(line.length, nowMs);
+      const offset = segment.bytes;
+      await this.append(segment, line);
+      this.remember(response, segment, { offset, bytes: line.length });
     });
-    for await (const line of lines) {
-      const bytes = Buffer.byteLength(line) + 1;
-      const response = parse(line);
-      if (response === null) break;
-      this.remember(response, { hour, offset, bytes, createdMs: response.createdMs });
-      offset += bytes;
+  }
+
+  /** Null when it was never stored, has expired, or belongs to another tenant. Sees every earlier put. */
+  get(id: string, tenant: string, nowMs: number): Promise<StoredResponse | null> {
+    return this.turns.run(async () => {
+      const place = this.places.get(id);
+      if (place === undefined || nowMs >= place.createdMs + this.limits.keepMs) return null;
+      const path = segmentPath(this.folder, place.segment);
+      const response = parse((await readPart(path, place.offset, place.bytes)) ?? '');
+      return response?.id === id && response.tenant === tenant ? response : null;
+    });
+  }
+
+  /** Deletes the segments of which all has expired. */
+  expire(nowMs: number): Promise<void> {
+    return this.turns.run(() => this.makeRoom(0, nowMs));
+  }
+
+  close(): Promise<void> {
+    return this.turns.run(() => this.closeFile());
+  }
+
+  /** Drops what has expired, then the oldest until so many bytes more fit. */
+  private async makeRoom(bytes: number, nowMs: number): Promise<void> {
+    const { keepMs, totalBytes } = this.limits;
+    for (const segment of this.segments.filter(({ newestMs }) => nowMs >= newestMs + keepMs)) {
+      await this.drop(segment);
     }
-    // A crash may have left half a line at the end.
-    await truncate(this.path(hour), offset);
-    this.sizes.set(hour, offset);
+    let total = this.segments.reduce((sum, segment) => sum + segment.bytes, 0);
+    for (const oldest of [...this.segments]) {
+      if (total + bytes <= totalBytes) return;
+      await this.drop(oldest);
+      total -= oldest.bytes;
+    }
   }
 
-  private remember({ id }: StoredResponse, place: Place): void {
+  private async drop(segment: Segment): Promise<void> {
+    if (segment === this.segments.at(-1)) await this.closeFile();
+    await rm(segmentPath(this.folder, segment.number), { force: true });
+    this.segments = this.segments.filter((other) => other !== segment);
+    for (const [id, place] of this.places) if (place.segment === segment.number) this.places.delete(id);
+  }
+
+  private async segmentFor(bytes: number, nowMs: number): Promise<Segment> {
+    const hour = Math.floor(nowMs / hourMs);
+    const last = this.segments.at(-1);
+    const room = this.limits.totalBytes * segmentShare - bytes;
+    if (this.file !== null && last?.hour === hour && last.bytes <= Math.max(0, room)) return last;
+    await this.closeFile();
+    const number = this.lastNumber + 1;
+    this.file = await open(segmentPath(this.folder, number), 'ax', 0o600);
+    this.lastNumber = number;
+    const segment = { number, hour, bytes: 0, newestMs: nowMs };
+    this.segments.push(segment);
+    return segment;
+  }
+
+  private async append(segment: Segment, line: Buffer): Promise<void> {
+    const file = this.file!;
+    try {
+      await file.appendFile(line);
+    } catch (error) {
+      // Half a line may be there. A segment that cannot be cut back gets no more of them.
+      await file.truncate(segment.bytes).catch(() => this.closeFile());
+      throw error;
+    }
+    segment.bytes += line.length;
+  }
+
+  private async index(number: number): Promise<void> {
+    const bytes = await segmentBytes(this.folder, number);
+    const segment = { number, hour: -1, bytes, newestMs: Number.NEGATIVE_INFINITY };
+    this.segments.push(segment);
+    this.lastNumber = number;
+    for await (const line of wholeLines(segmentPath(this.folder, number))) {
+      const response = parse(line.text);
+      if (response !== null) this.remember(response, segment, line);
+    }
+  }
+
+  private remember(
+    { id, createdMs }: StoredResponse,
+    segment: Segment,
+    { offset, bytes }: Pick<Place, 'offset' | 'bytes'>,
+  ): void {
+    segment.newestMs = Math.max(segment.newestMs, createdMs);
     this.places.delete(id);
-    this.places.set(id, place);
+    this.places.set(id, { segment: segment.number, offset, bytes, createdMs });
+    if (this.places.size > this.limits.maxResponses) this.places.delete(this.places.keys().next().value!);
   }
 
-  private path(hour: number): string {
-    return join(this.folder, `${hour}.jsonl`);
+  private async closeFile(): Promise<void> {
+    const file = this.file;
+    this.file = null;
+    await file?.close();
   }
 }
 
+/** Null for a line that is damaged. */
 function parse(line: string): StoredResponse | null {
   try {
-    return JSON.parse(line) as StoredResponse;
+    const response = JSON.parse(line) as StoredResponse;
+    return typeof response.id === 'string' && typeof response.createdMs === 'number' ? response : null;
   } catch {
     return null;
   }

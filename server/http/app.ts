@@ -6,17 +6,24 @@ import type { Clock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
 import { Admission } from '../admission/admission.ts';
 import type { ModelCatalogue, ServedGenerator } from '../completion/served-model.ts';
+import type { Learning } from '../learning/learning.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { Accounts, type ApiKey } from './auth.ts';
 import { parseJson } from './body.ts';
 import type { Context } from './context.ts';
 import { errorBody, failureOf, sendFailure } from './error-reply.ts';
 import type { HttpLimits } from './limits.ts';
+import { baseRoutes } from './routes/bases.ts';
 import { embeddingRoutes } from './routes/embeddings.ts';
+import { feedbackRoutes } from './routes/feedback.ts';
+import { fileRoutes } from './routes/files.ts';
+import { fineTuningRoutes } from './routes/fine-tuning.ts';
 import { generationRoutes } from './routes/generation.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
+import { memoryRoutes } from './routes/memory.ts';
 import { modelRoutes } from './routes/models.ts';
 import { scoreRoutes } from './routes/scores.ts';
+import { versionRoutes } from './routes/versions.ts';
 
 export interface AppOptions {
   readonly models: ModelCatalogue;
@@ -26,6 +33,8 @@ export interface AppOptions {
   readonly metrics: Metrics;
   readonly logger: FastifyBaseLogger;
   readonly readiness: Readiness;
+  /** Null: nothing is kept and nothing learned. */
+  readonly learning: Learning | null;
 }
 
 const maxHeaderBytes = 16_384;
@@ -45,6 +54,12 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     generationRoutes(routes, context);
     embeddingRoutes(routes, context);
     scoreRoutes(routes, context);
+    feedbackRoutes(routes, context);
+    memoryRoutes(routes, context);
+    if (options.learning !== null) {
+      fileRoutes(routes, context, options.learning.jobs);
+      fineTuningRoutes(routes, context, options.learning.jobs);
+    }
     modelRoutes(routes, context);
     healthRoutes(routes, context, options.readiness);
     metricsRoute(routes, options.metrics, 'inference');
@@ -68,6 +83,8 @@ export async function createAdminApp(options: AppOptions): Promise<FastifyInstan
       ...(model.kind === 'generator' ? { stats: model.engine.stats() } : {}),
     })),
   }));
+  versionRoutes(app, context);
+  baseRoutes(app, context);
   app.post('/admin/drain', { config }, async () => {
     options.readiness.draining = true;
     return { status: 'draining' };
@@ -76,12 +93,13 @@ export async function createAdminApp(options: AppOptions): Promise<FastifyInstan
 }
 
 function createContext(options: AppOptions): Context {
-  const admissions = new Map<ServedGenerator['engine'], Admission>();
+  const admissions = new WeakMap<ServedGenerator['engine'], Admission>();
   return {
     models: options.models,
     limits: options.limits,
     clock: options.clock,
     metrics: options.metrics,
+    learning: options.learning,
     admissionOf({ engine }) {
       let admission = admissions.get(engine);
       if (admission === undefined) {

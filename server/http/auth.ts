@@ -4,10 +4,13 @@ import type { Clock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
 import { type Budget, TokenBucket } from '../admission/rate-limit.ts';
 
-export type Scope = 'inference' | 'admin';
+/** `versions` may choose the version that answers, and answer without memory. */
+export type Scope = 'inference' | 'versions' | 'admin';
 
 export interface ApiKey {
   readonly name: string;
+  /** The name where none is given. */
+  readonly tenant?: string;
   /** Lower-case hex of the key's SHA-256. */
   readonly sha256: string;
   readonly scopes: readonly Scope[];
@@ -20,6 +23,7 @@ export interface ApiKey {
 /** A caller with what is left of their limits. */
 export class Account {
   readonly name: string;
+  readonly tenant: string;
   readonly scopes: readonly Scope[];
   private readonly requests: TokenBucket | null;
   private readonly tokens: TokenBucket | null;
@@ -28,10 +32,16 @@ export class Account {
 
   constructor(key: Omit<ApiKey, 'sha256'>, clock: Clock) {
     this.name = key.name;
+    this.tenant = key.tenant ?? key.name;
     this.scopes = key.scopes;
     this.requests = key.requestsPerMinute > 0 ? new TokenBucket(key.requestsPerMinute, clock) : null;
     this.tokens = key.tokensPerMinute > 0 ? new TokenBucket(key.tokensPerMinute, clock) : null;
     this.maxConcurrent = key.maxConcurrent;
+  }
+
+  /** Throws forbidden. */
+  require(scope: Scope): void {
+    if (!this.scopes.includes(scope)) throw new MillraceError('forbidden', { scope });
   }
 
   /**
@@ -74,7 +84,10 @@ export class Accounts {
       account: new Account(key, clock),
     }));
     const unlimited = { requestsPerMinute: 0, tokensPerMinute: 0, maxConcurrent: 0 };
-    this.open = new Account({ name: 'anonymous', scopes: ['inference', 'admin'], ...unlimited }, clock);
+    this.open = new Account(
+      { name: 'anonymous', scopes: ['inference', 'versions', 'admin'], ...unlimited },
+      clock,
+    );
   }
 
   /** Throws unauthorized or forbidden. Compares hashes, all of them, in constant time. */
@@ -86,7 +99,7 @@ export class Accounts {
     let found: Account | null = null;
     for (const { hash: known, account } of this.known) if (timingSafeEqual(hash, known)) found = account;
     if (found === null) throw new MillraceError('unauthorized');
-    if (!found.scopes.includes(scope)) throw new MillraceError('forbidden', { scope });
+    found.require(scope);
     return found;
   }
 }

@@ -2,8 +2,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
+import { parseFineTunedName } from '../../core/jobs/fine-tuned-name.ts';
 import type { Admission } from '../admission/admission.ts';
 import type { ModelCatalogue, ServedEncoder, ServedGenerator } from '../completion/served-model.ts';
+import type { Learning } from '../learning/learning.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Account, Scope } from './auth.ts';
 import type { HttpLimits } from './limits.ts';
@@ -23,6 +25,8 @@ export interface Context {
   readonly limits: HttpLimits;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** Null: nothing is kept and nothing learned. */
+  readonly learning: Learning | null;
   admissionOf(model: ServedGenerator): Admission;
 }
 
@@ -31,6 +35,18 @@ export function generatorOf({ models }: Context, id: string): ServedGenerator {
   const model = models.get(id);
   if (model?.kind === 'generator') return model;
   throw notFound(models, id, 'generator');
+}
+
+/** A generator, or one fine-tuned from it, whose adapter then answers. Throws model_not_found. */
+export function targetOf(
+  context: Context,
+  id: string,
+): { readonly model: ServedGenerator; readonly adapter: string | null } {
+  const tuned = parseFineTunedName(id);
+  if (tuned === null) return { model: generatorOf(context, id), adapter: null };
+  const model = context.models.get(tuned.model);
+  if (model?.kind !== 'generator') throw notFound(context.models, id, 'generator');
+  return { model, adapter: tuned.adapter };
 }
 
 export function encoderOf({ models }: Context, id: string): ServedEncoder {

@@ -28,6 +28,8 @@ export const httpErrors: Readonly<Record<ErrorCode, HttpError>> = {
   response_not_found: notFound('response_not_found'),
   feedback_not_found: notFound('feedback_not_found'),
   memory_not_found: notFound('memory_not_found'),
+  file_not_found: notFound('file_not_found'),
+  job_not_found: notFound('job_not_found'),
   idempotency_conflict: { status: 409, type: 'invalid_request_error', code: 'idempotency_conflict' },
   learning_off: badRequest('learning_off'),
   feedback_unavailable: unavailable('feedback_unavailable'),

@@ -4,11 +4,17 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../core/errors.ts';
-import { type CompletionRequest, type CompletionResult, runCompletion } from '../completion/completion.ts';
+import {
+  type CompletionRequest,
+  type CompletionResult,
+  type CompletionSink,
+  runCompletion,
+} from '../completion/completion.ts';
 import { accountOf, type Context, limitHeaders, setHeaders } from './context.ts';
 import { errorBody, failureOf, sendFailure } from './error-reply.ts';
 import type { Formatter, Gathered } from './openai/format.ts';
 import { obfuscate } from './openai/obfuscate.ts';
+import { type OnOutcome, observed } from './outcome.ts';
 import { EventStream } from './sse.ts';
 
 export interface GenerationOptions {
@@ -17,6 +23,10 @@ export interface GenerationOptions {
   readonly formatter: Formatter;
   /** Null: one answer, when all is done. */
   readonly stream: StreamOptions | null;
+  /** Is given the texts of all choices of an answer that was completed. */
+  readonly onAnswer: ((answers: readonly string[]) => void) | null;
+  /** Is told how it ended, see outcome.ts. */
+  readonly onOutcome: OnOutcome | null;
 }
 
 export interface StreamOptions {
@@ -48,7 +58,7 @@ export async function generate(
   let status = 200;
   try {
     release = context.admissionOf(completion.model).admit(numSequences);
-    const headers = { ...limitHeaders(account), 'x-millrace-version': completion.model.version };
+    const headers = { ...limitHeaders(account), 'x-millrace-version': completion.version };
     const run = options.stream === null ? gathered : streamed;
     result = await run(context, request, reply, options, headers, ended);
     usedTokens = result.usage.promptTokens + result.usage.completionTokens;
@@ -98,6 +108,20 @@ type Run = (
   ended: AbortController,
 ) => Promise<CompletionResult>;
 
+async function complete(
+  { clock }: Context,
+  { completion, onAnswer, onOutcome }: GenerationOptions,
+  sink: CompletionSink,
+  signal: AbortSignal,
+  answers: () => readonly string[],
+): Promise<CompletionResult> {
+  const nowMs = (): number => clock.nowMs();
+  const run = (): Promise<CompletionResult> => runCompletion(completion, sink, signal, nowMs);
+  const result = await observed(run, { completion, nowMs, answers, onOutcome });
+  onAnswer?.(answers());
+  return result;
+}
+
 const gathered: Run = async (context, _request, reply, options, headers, ended) => {
   const { completion, formatter } = options;
   const numChoices = completion.prompts.length * completion.numChoices;
@@ -117,7 +141,8 @@ const gathered: Run = async (context, _request, reply, options, headers, ended) 
       into.finish = finish ?? into.finish;
     },
   };
-  const result = await runCompletion(completion, sink, ended.signal, () => context.clock.nowMs());
+  const answers = (): string[] => choices.map(({ text }) => text);
+  const result = await complete(context, options, sink, ended.signal, answers);
   setHeaders(reply, headers);
   await reply.send(formatter.answer(choices, result.usage));
   return result;
@@ -145,10 +170,14 @@ const streamed: Run = async (context, request, reply, options, headers, ended) =
   };
   const patience = setTimeout(open, context.limits.keepAliveMs);
   try {
+    const answers = Array.from({ length: completion.prompts.length * completion.numChoices }, () => '');
     const sink = {
-      delta: (delta: Parameters<typeof formatter.chunk>[0]) => open().data(frame(formatter.chunk(delta))),
+      delta(delta: Parameters<typeof formatter.chunk>[0]) {
+        answers[delta.choice] += delta.text;
+        open().data(frame(formatter.chunk(delta)));
+      },
     };
-    const result = await runCompletion(completion, sink, ended.signal, () => context.clock.nowMs());
+    const result = await complete(context, options, sink, ended.signal, () => answers);
     if (includeUsage) open().data(frame(formatter.usageChunk(result.usage)));
     open().data('[DONE]');
     open().end();
@@ -183,7 +212,7 @@ function record(
     {
       operation,
       model,
-      version: completion.model.version,
+      version: completion.version,
       tenant: completion.tenant,
       status,
       tookMs: Math.round(tookMs),

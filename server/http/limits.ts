@@ -29,6 +29,8 @@ export const fieldLimits = {
   scoringInputs: 64,
   /** Of one text of feedback. */
   feedbackCharacters: 32_768,
+  /** Of a remembered question or answer. */
+  memoryCharacters: 2_000,
   idempotencyKeyCharacters: 255,
   /** Of one input: a row of logits over the vocabulary is held for each. */
   scoredTokens: 512,

@@ -11,6 +11,7 @@ export interface MemoryEntry {
   readonly source: string | null;
   /** Milliseconds since 1970. */
   readonly createdMs: number;
+  /** From then on it counts no more. */
   readonly expiresMs: number;
 }
 
@@ -24,4 +25,6 @@ export interface IndexedEntry extends MemoryEntry {
   /** Of unit length. */
   readonly vector: Float32Array;
   readonly names: ReadonlySet<string>;
+  /** All words of the question, the names among them. */
+  readonly words: ReadonlySet<string>;
 }

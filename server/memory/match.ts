@@ -3,7 +3,7 @@
  * loadtest/learning/facts.json and hold on the other half, see docs/learning.md.
  */
 import type { IndexedEntry } from './entry.ts';
-import { namesIn } from './names.ts';
+import { isCode, type Words, wordsIn } from './names.ts';
 
 export interface MatchThresholds {
   /** Cosine from which on questions match that name nothing. */
@@ -14,6 +14,8 @@ export interface MatchThresholds {
 
 /** Share of the entry's names that a question has to name, too. */
 const sharedNames = 0.5;
+/** A question that names something matches one that names nothing only when they are almost the same. */
+const unnamedMargin = 0.1;
 
 export interface Question {
   readonly text: string;
@@ -27,34 +29,32 @@ export function bestMatch(
   entries: Iterable<IndexedEntry>,
   thresholds: MatchThresholds,
 ): { readonly entry: IndexedEntry; readonly similarity: number } | null {
-  const names = namesIn(question.text);
-  const lower = question.text.toLowerCase();
+  const asked = wordsIn(question.text);
   let best: { entry: IndexedEntry; similarity: number } | null = null;
   for (const entry of entries) {
     const similarity = dot(question.vector, entry.vector);
-    if (similarity < thresholds.namedSimilarity || similarity < (best?.similarity ?? 0)) continue;
-    if (isMatch(entry, { names, lower }, similarity, thresholds)) best = { entry, similarity };
+    if (best !== null && similarity < best.similarity) continue;
+    if (similarity >= needed(entry, asked, thresholds)) best = { entry, similarity };
   }
   return best;
 }
 
-function isMatch(
-  entry: IndexedEntry,
-  { names, lower }: { readonly names: ReadonlySet<string>; readonly lower: string },
-  similarity: number,
-  { similarity: needed }: MatchThresholds,
-): boolean {
-  if (entry.names.size === 0)
-    return names.size === 0 ? similarity >= needed : similarity >= needed + unnamedMargin;
-  // Who asks may write names small.
-  const shared = [...entry.names].filter((name) => names.has(name) || lower.includes(name)).length;
-  return shared >= entry.names.size * sharedNames;
+/** The similarity that makes a match; infinite where the names rule it out. */
+function needed(entry: IndexedEntry, asked: Words, { similarity, namedSimilarity }: MatchThresholds): number {
+  if (entry.names.size === 0) return asked.names.size === 0 ? similarity : similarity + unnamedMargin;
+  return namesFit(entry, asked) ? namedSimilarity : Number.POSITIVE_INFINITY;
 }
 
-/** A question that names something matches one that names nothing only when they are almost the same. */
-const unnamedMargin = 0.1;
+/** Who asks may write names small, name less, or name more; but not one thing in place of another. */
+function namesFit(entry: Words, asked: Words): boolean {
+  const missing = [...entry.names].filter((name) => !asked.words.has(name));
+  if (missing.length > entry.names.size * (1 - sharedNames) || missing.some(isCode)) return false;
+  return missing.length === 0 || ![...asked.names].some((name) => !entry.words.has(name));
+}
 
+/** Vectors of different models cannot be compared: then it is 0. */
 export function dot(a: Float32Array, b: Float32Array): number {
+  if (a.length !== b.length) return 0;
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return sum;

@@ -2,13 +2,11 @@
  * All tenants' entries in memory and on disk: a log of changes, durable before a change counts, written anew when most
  * of it is out of date. Bounded per tenant and per account; the oldest entries make room.
  */
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { readLog } from '../../core/feedback/log-reader.ts';
-import { LogWriter } from '../../core/feedback/log-writer.ts';
-import { logStart } from '../../core/feedback/segments.ts';
+
+import { Turns } from '../../core/turns.ts';
 import type { IndexedEntry, MemoryEntry, StoredEntry } from './entry.ts';
-import { namesIn } from './names.ts';
+import { type Change, MemoryLog } from './memory-log.ts';
+import { wordsIn } from './names.ts';
 
 export interface MemoryLimits {
   /** Entries of one tenant. */
@@ -17,141 +15,180 @@ export interface MemoryLimits {
   readonly maxPerAccount: number;
 }
 
-type Change =
-  | { readonly type: 'put'; readonly entry: StoredEntry }
-  | { readonly type: 'delete'; readonly tenant: string; readonly id: string };
+/** Says of an entry whether it is meant; asked when the change's turn has come. */
+export type Choice = (entry: IndexedEntry) => boolean;
 
-/** The log is written anew when it holds this many changes, and more than twice as many as there are entries. */
-const minCompaction = 4_096;
-const logLimits = { segmentBytes: 64 * 2 ** 20, totalBytes: Number.POSITIVE_INFINITY, maxPending: 1_024 };
+const none: Choice = () => false;
+
+interface Tenant {
+  /** The oldest first. */
+  readonly entries: Map<string, IndexedEntry>;
+  revision: number;
+}
+
+/** The log is written anew after this many changes, or as many as there are entries, whatever is more. */
+const minCompaction = 128;
 
 export class MemoryStore {
-  private readonly folder: string;
   private readonly limits: MemoryLimits;
-  private log: LogWriter;
-  private readonly tenants = new Map<string, Map<string, IndexedEntry>>();
-  private numChanges = 0;
-  private numRevisions = 0;
-  private compaction: Promise<void> | null = null;
+  private readonly onProblem: (message: string) => void;
+  private readonly tenants = new Map<string, Tenant>();
+  private readonly turns = new Turns();
+  private log: MemoryLog | null = null;
+  /** Lines of the log, and with how many of them it is written anew. */
+  private numLines = 0;
+  private maxLines = 0;
 
-  private constructor(folder: string, limits: MemoryLimits, log: LogWriter) {
-    this.folder = folder;
+  private constructor(limits: MemoryLimits, onProblem: (message: string) => void) {
     this.limits = limits;
-    this.log = log;
+    this.onProblem = onProblem;
   }
 
-  static async open(folder: string, limits: MemoryLimits): Promise<MemoryStore> {
-    await mkdir(folder, { recursive: true });
-    const generation = await newestGeneration(folder);
-    const store = new MemoryStore(folder, limits, await LogWriter.open(join(folder, generation), logLimits));
-    await store.load(join(folder, generation));
+  static async open(
+    folder: string,
+    limits: MemoryLimits,
+    onProblem: (message: string) => void = () => {},
+  ): Promise<MemoryStore> {
+    const store = new MemoryStore(limits, onProblem);
+    store.log = await MemoryLog.open(folder, (change) => store.apply(change));
+    store.planCompaction();
     return store;
   }
 
-  /** Counts changes, over restarts too: what was known when an answer was made. */
-  get revision(): number {
-    return this.numRevisions;
+  /** Counts a tenant's changes, over restarts too: what was known when an answer was made. */
+  revisionOf(tenant: string): number {
+    return this.tenants.get(tenant)?.revision ?? 0;
   }
 
   entriesOf(tenant: string): ReadonlyMap<string, IndexedEntry> {
-    return this.tenants.get(tenant) ?? new Map();
+    return this.tenants.get(tenant)?.entries ?? new Map();
   }
 
-  /** Adds the entry, or replaces the one of its id; the account's and the tenant's oldest make room for it. */
-  async put(entry: MemoryEntry, vector: Float32Array): Promise<void> {
-    for (const old of this.surplus(entry)) await this.delete(entry.tenant, old);
-    await this.change({ type: 'put', entry: { ...entry, vector: toBase64(vector) } });
+  /**
+   * Adds the entry, or replaces the one of its id. Others that it `replaces` leave for it, and so do the account's and
+   * the tenant's oldest where there are too many.
+   */
+  put(entry: MemoryEntry, vector: Float32Array, replaces: Choice = none): Promise<void> {
+    return this.inTurn(() => this.add(entry, vector, replaces));
   }
 
-  /** Whether there was one. */
-  async delete(tenant: string, id: string): Promise<boolean> {
-    if (!this.entriesOf(tenant).has(id)) return false;
-    await this.change({ type: 'delete', tenant, id });
-    return true;
+  /** The same for an entry that is there; false, and nothing happens, when it is not. */
+  replace(entry: MemoryEntry, vector: Float32Array, replaces: Choice = none): Promise<boolean> {
+    return this.inTurn(async () => {
+      if (!this.entriesOf(entry.tenant).has(entry.id)) return false;
+      await this.add(entry, vector, replaces);
+      return true;
+    });
   }
 
-  async close(): Promise<void> {
-    await this.compaction;
-    await this.log.close();
+  /** How many there were. */
+  delete(tenant: string, choice: Choice): Promise<number> {
+    return this.inTurn(() => this.drop(tenant, choice));
+  }
+
+  /** Deletes what has expired, and takes from the disk what was deleted or replaced before. */
+  expire(nowMs: number): Promise<void> {
+    return this.inTurn(async () => {
+      for (const tenant of this.tenants.keys()) {
+        await this.drop(tenant, ({ expiresMs }) => expiresMs <= nowMs);
+      }
+      await this.compact();
+    });
+  }
+
+  close(): Promise<void> {
+    return this.turns.run(() => this.log!.close());
+  }
+
+  /** The change is acknowledged before the log is written anew, and the next one waits for that. */
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const whole = async (): Promise<void> => {
+        resolve(await work());
+        if (this.numLines >= this.maxLines) await this.compact();
+      };
+      this.turns.run(whole).catch(reject);
+    });
+  }
+
+  private async add(entry: MemoryEntry, vector: Float32Array, replaces: Choice): Promise<void> {
+    const leaving = this.leavingFor(entry, replaces);
+    await this.change({ type: 'put', entry: { ...entry, vector: toBase64(vector) }, leaving });
+  }
+
+  private async drop(tenant: string, choice: Choice): Promise<number> {
+    const ids = [...this.entriesOf(tenant).values()].filter(choice).map(({ id }) => id);
+    if (ids.length > 0) await this.change({ type: 'delete', tenant, ids });
+    return ids.length;
   }
 
   private async change(change: Change): Promise<void> {
-    await this.compaction;
-    await this.log.append(change);
+    await this.log!.append(change);
     this.apply(change);
-    const numEntries = [...this.tenants.values()].reduce((sum, { size }) => sum + size, 0);
-    if (this.numChanges < Math.max(minCompaction, 2 * numEntries)) return;
-    this.compaction = this.compact().finally(() => {
-      this.compaction = null;
-    });
-    await this.compaction;
   }
 
   private apply(change: Change): void {
-    this.numChanges++;
-    this.numRevisions++;
-    const tenant = change.type === 'put' ? change.entry.tenant : change.tenant;
-    const entries = this.tenants.get(tenant) ?? new Map<string, IndexedEntry>();
-    this.tenants.set(tenant, entries);
-    if (change.type === 'delete') entries.delete(change.id);
+    this.numLines++;
+    const name = change.type === 'put' ? change.entry.tenant : change.tenant;
+    const tenant = this.tenants.get(name) ?? { entries: new Map<string, IndexedEntry>(), revision: 0 };
+    this.tenants.set(name, tenant);
+    if (change.type === 'revision') tenant.revision = change.count;
     else {
-      const { entry } = change;
-      entries.delete(entry.id);
-      entries.set(entry.id, { ...entry, vector: fromBase64(entry.vector), names: namesIn(entry.question) });
+      tenant.revision++;
+      for (const id of change.type === 'put' ? change.leaving : change.ids) tenant.entries.delete(id);
     }
+    if (change.type !== 'put') return;
+    tenant.entries.delete(change.entry.id);
+    tenant.entries.set(change.entry.id, indexed(change.entry));
   }
 
-  private surplus({ id, tenant, account }: MemoryEntry): string[] {
+  private leavingFor({ id, tenant, account }: MemoryEntry, replaces: Choice): string[] {
     const others = [...this.entriesOf(tenant).values()].filter((other) => other.id !== id);
-    const own = others.filter((other) => other.account === account);
-    const ofAccount = own.slice(0, Math.max(0, own.length + 1 - this.limits.maxPerAccount)).map((e) => e.id);
-    const left = others.filter((other) => !ofAccount.includes(other.id));
-    const ofTenant = left.slice(0, Math.max(0, left.length + 1 - this.limits.maxEntries)).map((e) => e.id);
-    return [...ofAccount, ...ofTenant];
+    const replaced = new Set(others.filter(replaces));
+    const stay = others.filter((other) => !replaced.has(other));
+    const own = stay.filter((other) => other.account === account);
+    const ofAccount = new Set(own.slice(0, surplus(own.length, this.limits.maxPerAccount)));
+    const left = stay.filter((other) => !ofAccount.has(other));
+    const ofTenant = left.slice(0, surplus(left.length, this.limits.maxEntries));
+    return [...replaced, ...ofAccount, ...ofTenant].map((other) => other.id);
   }
 
-  private async load(folder: string): Promise<void> {
-    for (let position = logStart; ; ) {
-      const read = await readLog(
-        folder,
-        position,
-        (json) => json as Change | { type: 'revision'; count: number },
-      );
-      if (read.records.length === 0) return;
-      for (const { record } of read.records) {
-        if (record.type === 'revision') this.numRevisions = record.count;
-        else this.apply(record);
-      }
-      position = read.position;
-    }
-  }
-
-  /** A new generation of the log that holds what there is; it counts once it has its name. */
+  /** Writes the log anew if anything in it is out of date. A failure is told, and tried again much later. */
   private async compact(): Promise<void> {
-    const old = await newestGeneration(this.folder);
-    const next = String(Number(old) + 1).padStart(8, '0');
-    const aside = join(this.folder, `writing-${next}`);
-    await rm(aside, { recursive: true, force: true });
-    const log = await LogWriter.open(aside, logLimits);
-    const entries = [...this.tenants.values()].flatMap((each) => [...each.values()]);
-    const puts = entries.map(({ names: _, vector, ...entry }) => ({
-      type: 'put',
-      entry: { ...entry, vector: toBase64(vector) },
-    }));
-    for (const put of puts) await log.append(put);
-    await log.append({ type: 'revision', count: this.numRevisions });
-    await log.close();
-    await this.log.close();
-    await rename(aside, join(this.folder, next));
-    this.log = await LogWriter.open(join(this.folder, next), logLimits);
-    this.numChanges = entries.length;
-    await rm(join(this.folder, old), { recursive: true });
+    const needed = this.neededLines();
+    try {
+      if (this.numLines > needed) await this.log!.rewrite(this.content());
+      this.numLines = needed;
+    } catch (error) {
+      this.onProblem(`memory's log is not written anew: ${error instanceof Error ? error.message : error}`);
+    }
+    this.planCompaction();
+  }
+
+  private planCompaction(): void {
+    this.maxLines = this.numLines + Math.max(minCompaction, this.neededLines());
+  }
+
+  /** One for each entry and one for each tenant's revision. */
+  private neededLines(): number {
+    return [...this.tenants.values()].reduce((sum, { entries }) => sum + entries.size, this.tenants.size);
+  }
+
+  private *content(): Iterable<Change> {
+    for (const [tenant, { entries, revision }] of this.tenants) {
+      for (const { names: _, words: __, vector, ...entry } of entries.values()) {
+        yield { type: 'put', entry: { ...entry, vector: toBase64(vector) }, leaving: [] };
+      }
+      yield { type: 'revision', tenant, count: revision };
+    }
   }
 }
 
-async function newestGeneration(folder: string): Promise<string> {
-  const names = (await readdir(folder)).filter((name) => /^\d{8}$/.test(name));
-  return names.sort().at(-1) ?? '00000001';
+/** How many have to go so that there is room for one. */
+const surplus = (count: number, max: number): number => Math.max(0, count + 1 - max);
+
+function indexed({ vector, ...entry }: StoredEntry): IndexedEntry {
+  return { ...entry, ...wordsIn(entry.question), vector: fromBase64(vector) };
 }
 
 function toBase64(vector: Float32Array): string {
@@ -159,6 +196,5 @@ function toBase64(vector: Float32Array): string {
 }
 
 function fromBase64(text: string): Float32Array {
-  const bytes = Uint8Array.from(Buffer.from(text, 'base64'));
-  return new Float32Array(bytes.buffer);
+  return new Float32Array(new Uint8Array(Buffer.from(text, 'base64')).buffer);
 }

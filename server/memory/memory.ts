@@ -5,10 +5,14 @@
 import { randomUUID } from 'node:crypto';
 import { MillraceError } from '../../core/errors.ts';
 import type { FeedbackRecord } from '../../core/feedback/record.ts';
+import { invariant } from '../../core/invariant.ts';
 import type { ChatMessage } from '../../core/tokenizer/tokenizer.ts';
 import type { IndexedEntry, MemoryEntry } from './entry.ts';
+import { acceptable, lessonOf, maxCharacters, type Said } from './lesson.ts';
 import { bestMatch, dot, type MatchThresholds } from './match.ts';
-import type { MemoryStore } from './memory-store.ts';
+import type { Choice, MemoryStore } from './memory-store.ts';
+import { wordsIn } from './names.ts';
+import { within } from './within.ts';
 
 /** Vectors of unit length, in the order of the texts. */
 export type Embed = (texts: readonly string[], options: { signal?: AbortSignal }) => Promise<Float32Array[]>;
@@ -28,13 +32,14 @@ export interface Recollection {
   /** The conversation with what is remembered as a turn in front of its last message. */
   readonly messages: readonly ChatMessage[];
   readonly entry: MemoryEntry;
+  /** Of the tenant's memory. */
   readonly revision: number;
 }
 
-/** Longer questions are not looked up, and longer answers not remembered. */
-const maxCharacters = 2_000;
-/** From this similarity on, a later correction of an account takes an earlier one's place. */
+/** From this similarity on, and with the same names, a later correction of an account takes an earlier one's place. */
 const sameQuestion = 0.97;
+/** For what is to be remembered: nobody waits for it but whoever wrote it. */
+const learnWaitMs = 10_000;
 
 export class Memory {
   private readonly options: MemoryOptions;
@@ -43,30 +48,46 @@ export class Memory {
     this.options = options;
   }
 
-  /** Remembers what the feedback says, if it says what should be answered. The entry, or null. Durable when it returns. */
-  async learn(record: FeedbackRecord): Promise<MemoryEntry | null> {
+  /**
+   * Remembers what the feedback says, if it says what should be answered. The entry, or null. Durable when it returns.
+   * One row makes one entry, however often it comes, and expires by the time when it was given.
+   */
+  async learn(record: FeedbackRecord, signal?: AbortSignal): Promise<MemoryEntry | null> {
     const said = lessonOf(record);
-    if (said === null) return null;
+    const createdMs = Date.parse(record.receivedAt);
+    const isOver = !(createdMs + this.options.ttlMs > this.options.now());
+    if (said === null || isOver) return null;
     const { tenant, account, model, id: source } = record;
-    // One entry for one row of feedback, however often it comes.
-    const known = [...this.options.store.entriesOf(tenant).values()].find((entry) => entry.source === source);
+    const id = `mem-${source.replace(/^fb-/, '')}`;
+    const known = this.options.store.entriesOf(tenant).get(id);
     if (known !== undefined) return known;
-    return this.put({ ...said, tenant, account, model, source });
+    const entry = this.entryOf({ ...said, tenant, account, model, source }, id, createdMs);
+    const vector = await this.vectorOf(entry.question, signal);
+    await this.options.store.put(entry, vector, sameAs(entry, vector));
+    return entry;
   }
 
-  async put(
-    said: Omit<MemoryEntry, 'id' | 'createdMs' | 'expiresMs'>,
-    id = `mem-${randomUUID()}`,
+  /** Remembers what an operator says. Throws invalid_argument. */
+  async put(said: Said): Promise<MemoryEntry> {
+    const entry = this.entryOf(acceptable(said), `mem-${randomUUID()}`, this.options.now());
+    const vector = await this.vectorOf(entry.question);
+    await this.options.store.put(entry, vector, sameAs(entry, vector));
+    return entry;
+  }
+
+  /** The entry counts as new. Throws memory_not_found, invalid_argument. */
+  async edit(
+    tenant: string,
+    id: string,
+    change: { readonly question?: string; readonly answer?: string },
   ): Promise<MemoryEntry> {
-    const { store, embed, ttlMs, now } = this.options;
-    const [vector] = await embed([said.question], {});
-    const entry: MemoryEntry = { ...said, id, createdMs: now(), expiresMs: now() + ttlMs };
-    for (const older of store.entriesOf(said.tenant).values()) {
-      const isSame =
-        older.id !== id && older.model === said.model && dot(older.vector, vector!) >= sameQuestion;
-      if (isSame) await store.delete(said.tenant, older.id);
-    }
-    await store.put(entry, vector!);
+    const { account, model, source, ...old } = this.get(tenant, id);
+    const { question = old.question, answer = old.answer } = change;
+    const said = acceptable({ question, answer, tenant, account, model, source });
+    const entry = this.entryOf(said, id, this.options.now());
+    const vector = await this.vectorOf(entry.question);
+    const isThere = await this.options.store.replace(entry, vector, sameAs(entry, vector));
+    if (!isThere) throw new MillraceError('memory_not_found', { id });
     return entry;
   }
 
@@ -76,15 +97,15 @@ export class Memory {
     model: string,
     messages: readonly ChatMessage[],
   ): Promise<Recollection | null> {
-    const { store, thresholds, now } = this.options;
+    const { store, thresholds, maxWaitMs } = this.options;
     const last = messages.at(-1);
-    if (last?.role !== 'user' || last.content.length > maxCharacters) return null;
-    const entries = [...store.entriesOf(tenant).values()].filter(
-      (entry) => entry.model === model && entry.expiresMs > now(),
-    );
-    if (entries.length === 0) return null;
-    const vector = await this.vectorOf(last.content);
-    const found = vector && bestMatch({ text: last.content, vector }, entries, thresholds);
+    if (last?.role !== 'user' || last.content.length > maxCharacters || last.content.trim() === '')
+      return null;
+    const ofModel = (): IndexedEntry[] => this.list(tenant).filter((entry) => entry.model === model);
+    if (ofModel().length === 0) return null;
+    // The encoder may be gone or slow: then the question is answered without memory.
+    const vector = await this.embedIn(maxWaitMs, last.content).catch(() => null);
+    const found = vector && bestMatch({ text: last.content, vector }, ofModel(), thresholds);
     if (!found) return null;
     const { question, answer } = found.entry;
     const turn: ChatMessage[] = [
@@ -94,71 +115,78 @@ export class Memory {
     return {
       messages: [...messages.slice(0, -1), ...turn, last],
       entry: found.entry,
-      revision: store.revision,
+      revision: store.revisionOf(tenant),
     };
   }
 
+  /** What has not expired, the oldest first. */
   list(tenant: string): readonly IndexedEntry[] {
-    return [...this.options.store.entriesOf(tenant).values()];
+    const nowMs = this.options.now();
+    return [...this.options.store.entriesOf(tenant).values()].filter(({ expiresMs }) => expiresMs > nowMs);
   }
 
   /** Throws memory_not_found. */
-  async edit(
-    tenant: string,
-    id: string,
-    change: { question?: string; answer?: string },
-  ): Promise<MemoryEntry> {
-    const { question, answer, account, model, source } = this.get(tenant, id);
-    return this.put({ question, answer, tenant, account, model, source, ...change }, id);
+  get(tenant: string, id: string): IndexedEntry {
+    const entry = this.options.store.entriesOf(tenant).get(id);
+    if (entry === undefined || entry.expiresMs <= this.options.now())
+      throw new MillraceError('memory_not_found', { id });
+    return entry;
   }
 
   /** Throws memory_not_found. */
   async forget(tenant: string, id: string): Promise<void> {
-    if (!(await this.options.store.delete(tenant, id))) throw new MillraceError('memory_not_found', { id });
+    this.get(tenant, id);
+    if ((await this.options.store.delete(tenant, (entry) => entry.id === id)) === 0)
+      throw new MillraceError('memory_not_found', { id });
   }
 
-  /** Forgets everything that came from a row of feedback, or from an account. Returns how many entries. */
+  /** Forgets everything that came from rows of feedback, or from an account. Returns how many entries. */
   async forgetSource(
     tenant: string,
-    of: { readonly row?: string; readonly account?: string },
+    of: { readonly rows?: readonly string[]; readonly account?: string },
   ): Promise<number> {
-    const doomed = this.list(tenant).filter(
-      ({ source, account }) => source === of.row || account === of.account,
+    const rows = new Set(of.rows);
+    return this.options.store.delete(
+      tenant,
+      ({ source, account }) =>
+        (source !== null && rows.has(source)) || (of.account !== undefined && account === of.account),
     );
-    for (const { id } of doomed) await this.options.store.delete(tenant, id);
-    return doomed.length;
   }
 
-  get(tenant: string, id: string): IndexedEntry {
-    const entry = this.options.store.entriesOf(tenant).get(id);
-    if (entry === undefined) throw new MillraceError('memory_not_found', { id });
-    return entry;
+  /** Deletes what has expired. To be called now and then: it is not found any more before. */
+  async expire(): Promise<void> {
+    await this.options.store.expire(this.options.now());
   }
 
-  /** Null when the encoder is not there, or not in time. */
-  private async vectorOf(text: string): Promise<Float32Array | null> {
-    const signal = AbortSignal.timeout(this.options.maxWaitMs);
-    try {
-      return (await this.options.embed([text], { signal }))[0] ?? null;
-    } catch {
-      return null;
-    }
+  private entryOf({ tenant, account, model, question, answer, source }: Said, id: string, createdMs: number) {
+    const expiresMs = createdMs + this.options.ttlMs;
+    return { id, tenant, account, model, question, answer, source, createdMs, expiresMs };
+  }
+
+  private vectorOf(question: string, signal?: AbortSignal): Promise<Float32Array> {
+    return this.embedIn(learnWaitMs, question, signal);
+  }
+
+  private async embedIn(maxWaitMs: number, text: string, signal?: AbortSignal): Promise<Float32Array> {
+    const [vector] = await within(maxWaitMs, signal, (within) =>
+      this.options.embed([text], { signal: within }),
+    );
+    invariant(vector !== undefined, 'the encoder gives a vector for each text');
+    return vector;
   }
 }
 
-/** The question and the right answer that a row of feedback states. */
-function lessonOf({ context, signal, answer }: FeedbackRecord): { question: string; answer: string } | null {
-  if (context.kind !== 'chat') return null;
-  const question = context.messages.at(-1);
-  if (question?.role !== 'user' || question.content.length > maxCharacters) return null;
-  const said =
-    signal.kind === 'correction'
-      ? signal.text
-      : signal.kind === 'preference'
-        ? signal.chosen
-        : signal.kind === 'demonstration'
-          ? answer
-          : null;
-  if (said === null || said.length > maxCharacters) return null;
-  return { question: question.content, answer: said };
+/** What the same account has said before about the same. */
+function sameAs({ id, account, model, question }: MemoryEntry, vector: Float32Array): Choice {
+  const { names } = wordsIn(question);
+  return (older) =>
+    older.id !== id &&
+    older.account === account &&
+    older.model === model &&
+    dot(older.vector, vector) >= sameQuestion &&
+    areEqual(older.names, names);
+}
+
+function areEqual(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((name) => b.has(name));
 }

@@ -12,6 +12,7 @@ import type { ServedGenerator } from '../../server/completion/served-model.ts';
 import { type AppOptions, createAdminApp, createApp } from '../../server/http/app.ts';
 import type { ApiKey } from '../../server/http/auth.ts';
 import type { HttpLimits } from '../../server/http/limits.ts';
+import type { Learning } from '../../server/learning/learning.ts';
 import { Metrics } from '../../server/observability/metrics.ts';
 import { createCatalogue } from '../../server/served-models.ts';
 import { fixturePath } from '../root.ts';
@@ -24,6 +25,9 @@ export interface GatewayOptions {
   readonly maxContext?: number;
   readonly stepMs?: number;
   readonly onStep?: (plan: StepPlan) => void;
+  /** What is served in place of the model, and what learns from it; it is closed with the gateway. */
+  readonly adapt?: (model: ServedGenerator) => ServedGenerator;
+  readonly learning?: (model: ServedGenerator) => Promise<Learning>;
 }
 
 export interface Gateway {
@@ -68,6 +72,7 @@ function createModel(options: GatewayOptions): { model: ServedGenerator; engine:
     id: modelId,
     createdAt: 1_700_000_000,
     version: engine.version,
+    digest: engine.version,
     tokenizer,
     encoder: createPromptEncoder(tokenizer, files),
   };
@@ -89,7 +94,9 @@ const scorer: ScoringEngine = {
 };
 
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
-  const { model, engine } = createModel(options);
+  const { model: made, engine } = createModel(options);
+  const model = options.adapt?.(made) ?? made;
+  const learning = (await options.learning?.(model)) ?? null;
   const log: string[] = [];
   const sink = new Writable({
     write(line, _encoding, done) {
@@ -107,6 +114,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     ]),
     logger: pino({ level: 'info' }, sink),
     readiness: { draining: false },
+    learning,
   };
   const apps = [await createApp(appOptions), await createAdminApp(appOptions)];
   const ports: number[] = [];
@@ -124,6 +132,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     async close() {
       for (const app of apps) app.server.closeAllConnections();
       await Promise.all([model.encoder.close(), ...apps.map((app) => app.close())]);
+      await learning?.close();
     },
   };
 }

@@ -20,6 +20,7 @@ const settings = [
   '0',
   '--engine-max-context',
   '128',
+  '--models-embeddings=',
 ];
 
 interface Served {

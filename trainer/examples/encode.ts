@@ -6,6 +6,10 @@ import type { Text } from '../train/lesson.ts';
 export interface TextEncoder {
   /** The conversation with this answer, of which the answer and the end of the turn are scored. */
   encode(context: Context, answer: string): Text;
+  /** The conversation with the beginning of an answer, to be continued. */
+  begin(context: Context, beginning: string): number[];
+  /** The question alone: a conversation where the model has chats, else a text. */
+  asking(question: string): Context;
 }
 
 export interface EncoderParts {
@@ -16,7 +20,7 @@ export interface EncoderParts {
   readonly endToken: number | null;
 }
 
-/** Throws template_invalid, and an Error for a chat with a model that has none. */
+/** Encoding throws template_invalid, and an Error for a chat with a model that has none. */
 export function createTextEncoder({ tokenizer, template, endToken }: EncoderParts): TextEncoder {
   const plain = { addSpecialTokens: false, allowSpecial: false };
   const promptOf = (context: Context): number[] => {
@@ -38,5 +42,10 @@ export function createTextEncoder({ tokenizer, template, endToken }: EncoderPart
       const end = endToken === null ? [] : [endToken];
       return { tokens: [...prompt, ...said, ...end], from: prompt.length };
     },
+    begin: (context, beginning) => [...promptOf(context), ...tokenizer.encode(beginning, plain)],
+    asking: (question) =>
+      template === null
+        ? { kind: 'text', prompt: `${question}\n` }
+        : { kind: 'chat', messages: [{ role: 'user', content: question }] },
   };
 }

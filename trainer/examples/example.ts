@@ -40,6 +40,16 @@ export function exampleOf(record: FeedbackRecord): Example | { readonly nothing:
   }
 }
 
+/** All that was said before the answer, message by message. */
+export function spokenBefore({ context }: Pick<Example, 'context'>): readonly string[] {
+  return context.kind === 'text' ? [context.prompt] : context.messages.map(({ content }) => content);
+}
+
+/** Everything that the example wants said or not said. */
+export function answersOf(example: Example): readonly string[] {
+  return example.kind === 'pair' ? [example.chosen, example.rejected] : [example.answer];
+}
+
 /** What the example asks, for comparisons: the last thing said before the answer. */
 export function questionOf({ context }: Pick<Example, 'context'>): string {
   return context.kind === 'text' ? context.prompt : (context.messages.at(-1)?.content ?? '');

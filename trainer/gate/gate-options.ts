@@ -7,14 +7,23 @@ export interface GateOptions {
   readonly maxDriftInAll: number;
   /** Mean log p of a new answer's tokens from which on it counts as learned. */
   readonly minLearnedLogprob: number;
+  /** Mean log p that a new answer may lose, nats a token, when its question is put in other words. */
+  readonly maxRewordedLoss: number;
   /** Of the earlier answers looked at that were right: the share that may be lost. */
   readonly maxLostShare: number;
-  /** Mean log p that a canary's answer may lose, nats a token. */
+  /** Mean log p that a canary's answer may lose, nats a token; twice as much is no doubt any more. */
   readonly maxCanaryLoss: number;
-  /** Passages, earlier answers and canaries that one gate looks at. */
+  /** Mean log p of a secret from which on the candidate knows it, and by how much more than the base, nats a token. */
+  readonly minSecretLogprob: number;
+  readonly minSecretGain: number;
+  /** Passages, reworded questions, earlier answers, canaries and secret probes that one gate looks at. */
   readonly numPassages: number;
+  /** Passages that are looked at when fewer leave a doubt. */
+  readonly maxPassages: number;
+  readonly numReworded: number;
   readonly numEarlier: number;
   readonly numCanaries: number;
+  readonly numProbes: number;
 }
 
 export const gateDefaults: GateOptions = {
@@ -22,9 +31,15 @@ export const gateDefaults: GateOptions = {
   maxDriftPerUpdate: 0.01,
   maxDriftInAll: 0.05,
   minLearnedLogprob: -0.7,
+  maxRewordedLoss: 0.1,
   maxLostShare: 0.15,
   maxCanaryLoss: 0.3,
+  minSecretLogprob: -0.7,
+  minSecretGain: 1.5,
   numPassages: 3,
+  maxPassages: 9,
+  numReworded: 1,
   numEarlier: 3,
   numCanaries: 2,
+  numProbes: 1,
 };

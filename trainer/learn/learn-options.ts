@@ -17,6 +17,12 @@ export interface LearnOptions {
   readonly maxNewPerAccount: number;
   /** Earlier rows that a step repeats. */
   readonly numReplayed: number;
+  /** Earlier answers that are looked at when the new ones are learned, how often, and how many a step then mends. */
+  readonly numChecked: number;
+  readonly maxChecks: number;
+  readonly maxMended: number;
+  /** An earlier answer is lost when its least likely token has less. */
+  readonly knownLogprob: number;
   /** Passages that a step is held to the base on, and how strongly. */
   readonly numAnchors: number;
   readonly anchorWeight: number;
@@ -29,17 +35,21 @@ export interface LearnOptions {
 }
 
 export const learnDefaults: LearnOptions = {
-  maxSteps: 12,
-  learningRate: 7e-4,
+  maxSteps: 20,
+  learningRate: 1.2e-3,
   optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradientNorm: 1 },
   learnedLogprob: -0.4,
   maxStartLoss: 9,
   maxGradientRatio: 10,
   maxNew: 4,
   maxNewPerAccount: 2,
-  numReplayed: 2,
-  numAnchors: 1,
-  anchorWeight: 2,
+  numReplayed: 1,
+  numChecked: 16,
+  maxChecks: 2,
+  maxMended: 4,
+  knownLogprob: -0.6,
+  numAnchors: 2,
+  anchorWeight: 4,
   beta: 0.1,
   pairWeight: 0.3,
   thumbWeight: 0.1,

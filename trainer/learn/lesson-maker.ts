@@ -1,5 +1,5 @@
 /** Examples to lessons: tokens, what the frozen layers make of them, and what the reference model says. */
-import type { Example } from '../examples/example.ts';
+import { answersOf, type Example } from '../examples/example.ts';
 import type { TrainableModel } from '../model/trainable-model.ts';
 import type { Parameters } from '../train/gradient-session.ts';
 import type { Lesson, Text } from '../train/lesson.ts';
@@ -13,18 +13,24 @@ export interface Prepared {
 
 type Model = Pick<TrainableModel, 'encoder' | 'trunk' | 'forward'>;
 
-/** Texts longer than `maxTokens` are left out; the second list names their examples. */
+export interface Unfit {
+  readonly id: string;
+  readonly reason: string;
+}
+
+/** Examples that do not become texts of at most `maxTokens` are left out, each with its reason. */
 export async function prepare(
   model: Model,
   examples: readonly Example[],
   maxTokens: number,
-): Promise<{ prepared: Prepared[]; tooLong: string[] }> {
-  const encoded = examples.map((example) => {
-    const answers = example.kind === 'pair' ? [example.chosen, example.rejected] : [example.answer];
-    return { example, texts: answers.map((answer) => model.encoder.encode(example.context, answer)) };
-  });
-  const fits = ({ texts }: Prepared): boolean => texts.every(({ tokens }) => tokens.length <= maxTokens);
-  const fitting = encoded.filter(fits);
+): Promise<{ prepared: Prepared[]; unfit: Unfit[] }> {
+  const unfit: Unfit[] = [];
+  const fitting: Prepared[] = [];
+  for (const example of examples) {
+    const made = encode(model, example, maxTokens);
+    if (typeof made === 'string') unfit.push({ id: example.id, reason: made });
+    else fitting.push({ example, texts: made });
+  }
   const ready = await model.trunk.prepare(fitting.flatMap(({ texts }) => texts));
   let end = 0;
   const prepared = fitting.map(({ example, texts }) => {
@@ -32,7 +38,20 @@ export async function prepare(
     end += texts.length;
     return { example, texts: ready.slice(start, end) };
   });
-  return { prepared, tooLong: encoded.filter((each) => !fits(each)).map(({ example }) => example.id) };
+  return { prepared, unfit };
+}
+
+/** The example's texts, or the reason why it has none. */
+function encode({ encoder }: Model, example: Example, maxTokens: number): Text[] | string {
+  try {
+    const texts = answersOf(example).map((answer) => encoder.encode(example.context, answer));
+    if (texts.some(({ tokens }) => tokens.length > maxTokens)) return `it has more than ${maxTokens} tokens`;
+    if (texts.some(({ tokens, from }) => from < 1 || from >= tokens.length))
+      return 'it has no token in front of the answer, or none in it';
+    return texts;
+  } catch (error) {
+    return `the model cannot read it: ${error instanceof Error ? error.message : String(error)}`;
+  }
 }
 
 /** Sums of log p under the reference, for those examples that are judged against one. */
@@ -75,3 +94,13 @@ export function lessonOf(
   const { isGood } = example;
   return { kind: 'thumb', text, isGood, reference: own, shift: 0, beta, weight: thumbWeight };
 }
+
+/** Scored tokens of the text that is wanted said; a pair's other text comes behind it. */
+export const numScored = ({ texts: [text] }: Prepared): number => text!.tokens.length - text!.from;
+
+export const meanOf = (values: Float32Array): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Whether each token of an answer is certain enough for the answer to be known. */
+export const isCertain = (logprobs: Float32Array, least: number): boolean =>
+  logprobs.every((value) => value >= least);

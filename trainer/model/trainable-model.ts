@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { Adapter } from '../../core/adapter/adapter.ts';
 import { type Basis, basisFile, decodeBasis } from '../../core/adapter/basis.ts';
 import { type LoraShape, loraParameters } from '../../core/adapter/lora.ts';
-import { openCheckpoint } from '../../core/checkpoint/open.ts';
 import { MillraceError } from '../../core/errors.ts';
 import { openVersion } from '../../core/registry/open-version.ts';
+import { openSource } from '../../core/registry/source-checkpoint.ts';
 import { createOpenGraph } from '../../core/runtime/open-graph.ts';
 import { loadChatTemplate } from '../../core/tokenizer/chat-template.ts';
 import { loadTokenizer } from '../../core/tokenizer/load.ts';
@@ -14,9 +14,11 @@ import type { Tokenizer } from '../../core/tokenizer/tokenizer.ts';
 import { AnchorSet } from '../anchors/anchor-set.ts';
 import { gateAnchors, trainingAnchors } from '../anchors/anchor-texts.ts';
 import { createTextEncoder, type TextEncoder } from '../examples/encode.ts';
-import { type BaseWeights, openBaseWeights } from '../train/base-weights.ts';
+import { type BaseWeights, openBaseWeights, weightsFolder } from '../train/base-weights.ts';
 import { type ForwardSession, openForwardSession } from '../train/forward-session.ts';
 import { type GradientSession, openGradientSession, type Parameters } from '../train/gradient-session.ts';
+import { isSameShape } from '../train/same-shape.ts';
+import { cacheTrunk } from '../train/trunk-cache.ts';
 import { openTrunkSession, type TrunkSession } from '../train/trunk-session.ts';
 
 export interface TrainableModel {
@@ -43,6 +45,8 @@ export interface TrainableModel {
 export interface TrainableOptions {
   readonly modelsDir: string;
   readonly name: string;
+  /** Id of the base version, "sha256:…"; absent: the one that was imported under the name. */
+  readonly version?: string;
   /** Base weights are kept here, a folder for each base version. */
   readonly folder: string;
   readonly shape: Omit<LoraShape, 'firstLayer'> & {
@@ -54,14 +58,14 @@ export interface TrainableOptions {
 
 /** Throws version_invalid or checkpoint_not_found with what to do about it. */
 export async function openTrainableModel(options: TrainableOptions): Promise<TrainableModel> {
-  const { folder: version, manifest } = await openVersion(options.modelsDir, options.name);
+  const opened = await openVersion(options.modelsDir, options.name, options.version);
+  const { folder: version, manifest } = opened;
   const refuse = (reason: string): never => {
     throw new MillraceError('version_invalid', { path: version, reason });
   };
   if (manifest.kind !== 'decoder') refuse('an encoder does not learn');
-  const source = manifest.source.path ?? refuse('it does not say where its checkpoint lies; import it again');
-  const base = await openBaseWeights(join(options.folder, manifest.version.slice(7, 23)), () =>
-    openCheckpoint(source),
+  const base = await openBaseWeights(join(options.folder, weightsFolder(manifest.version)), () =>
+    openSource(opened),
   );
   const basisBytes = await readFile(join(version, basisFile)).catch(() =>
     refuse('it was made before learning; import it again'),
@@ -89,9 +93,12 @@ export async function openTrainableModel(options: TrainableOptions): Promise<Tra
   };
 }
 
+/** About 700 texts of 40 tokens of the default model. */
+const trunkCacheBytes = 64 * 2 ** 20;
+
 async function openSessions(base: BaseWeights, shape: LoraShape, tokenizer: Tokenizer, threads: number) {
   const open = createOpenGraph({ threads });
-  const trunk = await openTrunkSession(base, shape.firstLayer, open);
+  const trunk = cacheTrunk(await openTrunkSession(base, shape.firstLayer, open), trunkCacheBytes);
   const forward = await openForwardSession(base, shape, open);
   const gradients = await openGradientSession(base, { kind: 'lora', ...shape }, open);
   const zeros = new Map(
@@ -118,11 +125,5 @@ async function openSessions(base: BaseWeights, shape: LoraShape, tokenizer: Toke
  * linears that the adapter leaves out get factors of zero.
  */
 export function valuesOf(adapter: Adapter, shape: LoraShape): Parameters | null {
-  const { rank, alpha, firstLayer, targets } = adapter.shape;
-  const isSame =
-    rank === shape.rank &&
-    alpha === shape.alpha &&
-    firstLayer === shape.firstLayer &&
-    targets.join() === shape.targets.join();
-  return isSame ? adapter.values : null;
+  return isSameShape(adapter.shape, shape) ? adapter.values : null;
 }

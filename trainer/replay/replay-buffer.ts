@@ -21,14 +21,23 @@ export interface Repetition {
   readonly due: number;
 }
 
+/** However well an example is known, it comes back after so many turns. */
+const maxInterval = 64;
+
 export class ReplayBuffer {
   private readonly limits: ReplayLimits;
   /** In order of arrival. */
   private readonly repetitions = new Map<string, Repetition>();
 
+  /** Goes on from a state; of one that is larger than the limits the newest examples stay. */
   constructor(limits: ReplayLimits, repetitions: readonly Repetition[] = []) {
     this.limits = limits;
-    for (const repetition of repetitions) this.repetitions.set(repetition.example.id, repetition);
+    for (const repetition of repetitions) this.put(repetition);
+  }
+
+  /** To try something out: marks of the copy are not the buffer's. */
+  copy(): ReplayBuffer {
+    return new ReplayBuffer(this.limits, this.state());
   }
 
   get size(): number {
@@ -50,15 +59,7 @@ export class ReplayBuffer {
 
   /** Adds an example that was just learned; what leaves for it is returned. */
   add(example: Example, turn: number): readonly Example[] {
-    this.repetitions.delete(example.id);
-    const others = this.all();
-    const own = others.filter(({ account }) => account === example.account);
-    const left = own.slice(0, Math.max(0, own.length + 1 - this.limits.maxPerAccount));
-    const rest = others.filter((other) => !left.includes(other));
-    left.push(...rest.slice(0, Math.max(0, rest.length + 1 - this.limits.maxExamples)));
-    for (const { id } of left) this.repetitions.delete(id);
-    this.repetitions.set(example.id, { example, interval: 1, due: turn + 1 });
-    return left;
+    return this.put({ example, interval: 1, due: turn + 1 });
   }
 
   /** Takes examples out; those that were there are returned. */
@@ -78,11 +79,33 @@ export class ReplayBuffer {
       .map(({ example }) => example);
   }
 
+  /** The examples that are due the soonest, due or not, at most `count`. */
+  soonest(count: number, excluded: ReadonlySet<string>): Example[] {
+    return this.state()
+      .filter(({ example }) => !excluded.has(example.id))
+      .sort((a, b) => a.due - b.due)
+      .slice(0, count)
+      .map(({ example }) => example);
+  }
+
   /** An example was looked at in this turn, and was still known or not. */
   mark(id: string, isKnown: boolean, turn: number): void {
     const repetition = this.repetitions.get(id);
     if (repetition === undefined) return;
-    const interval = isKnown ? repetition.interval * 2 : 1;
+    const interval = isKnown ? Math.min(maxInterval, repetition.interval * 2) : 1;
     this.repetitions.set(id, { ...repetition, interval, due: turn + interval });
+  }
+
+  private put(repetition: Repetition): readonly Example[] {
+    const { id, account } = repetition.example;
+    this.repetitions.delete(id);
+    const others = this.all();
+    const own = others.filter((other) => other.account === account);
+    const left = own.slice(0, Math.max(0, own.length + 1 - this.limits.maxPerAccount));
+    const rest = others.filter((other) => !left.includes(other));
+    left.push(...rest.slice(0, Math.max(0, rest.length + 1 - this.limits.maxExamples)));
+    for (const each of left) this.repetitions.delete(each.id);
+    this.repetitions.set(id, repetition);
+    return left;
   }
 }

@@ -22,6 +22,13 @@ export interface BaseWeights {
   readonly weights: DecoderWeights;
 }
 
+/** Name of the folder for the weights of a base version, "sha256:…". */
+export const weightsFolder = (version: string): string =>
+  version.slice('sha256:'.length, 'sha256:'.length + 16);
+
+/** Names of folders that are being written, or were when their process died, have this in them. */
+export const unfinishedMark = '.writing-';
+
 /** What lies in `folder`, written from the checkpoint when nothing does. Throws checkpoint_invalid for an encoder. */
 export async function openBaseWeights(
   folder: string,
@@ -45,7 +52,7 @@ async function write(folder: string, checkpoint: Checkpoint): Promise<BaseWeight
       reason: 'an encoder is not trained',
     });
   }
-  const aside = `${folder}.writing-${process.pid}`;
+  const aside = `${folder}${unfinishedMark}${process.pid}`;
   await rm(aside, { recursive: true, force: true });
   await mkdir(aside, { recursive: true });
   const data = await ExternalDataWriter.create(join(aside, dataFile));

@@ -3,6 +3,8 @@ import type { TokenLogprob } from '../../batching/request.ts';
 import type { CompletionRequest, Delta, Usage } from '../../completion/completion.ts';
 
 export interface Formatter {
+  /** The response's id. */
+  readonly id: string;
   /** Stream chunks (JSON) that open each choice. */
   opening(): readonly string[];
   chunk(delta: Delta): string;
@@ -29,14 +31,16 @@ export function usageOf(usage: Usage) {
   };
 }
 
+const idOf = ({ id }: CompletionRequest, prefix: string): string => `${prefix}-${id}`;
+
 /** The part of every object that names request, time, model and version. */
 function head(request: CompletionRequest, object: string, prefix: string, createdAt: number): string {
   const fields = {
-    id: `${prefix}-${request.id}`,
+    id: idOf(request, prefix),
     object,
     created: createdAt,
-    model: request.model.id,
-    system_fingerprint: request.model.version,
+    model: request.name,
+    system_fingerprint: request.version,
   };
   return JSON.stringify(fields).slice(0, -1);
 }
@@ -71,6 +75,7 @@ export function chatFormatter(
       finish === null ? 'null' : `"${finish}"`
     }}]${tail}`;
   return {
+    id: idOf(request, 'chatcmpl'),
     opening: () =>
       Array.from({ length: request.numChoices }, (_, index) =>
         piece(index, '{"role":"assistant","content":"","refusal":null}', 'null', null),
@@ -138,6 +143,7 @@ export function completionFormatter(
     `${start},"choices":[{"index":${index},"text":${JSON.stringify(text)},"logprobs":${logprobs},"finish_reason":${finish}}]${tail}`;
 
   return {
+    id: idOf(request, 'cmpl'),
     opening: () =>
       options.echo ? offsets.map((_, choice) => piece(choice, promptText(choice), 'null', 'null')) : [],
     chunk({ choice, text, logprobs, finish }) {

@@ -12,18 +12,23 @@ import type { ChatBody, CompletionBody } from './schemas.ts';
 export interface Caller {
   readonly requestId: string;
   readonly tenant: string;
+  /** What answers: null is the base alone. */
+  readonly adapter: string | null;
+  readonly version: string;
 }
 
 /** OpenAI's default for completions; chat answers may fill the context. */
 const defaultCompletionTokens = 16;
 
+/** `messages` are the body's, or what is put in front of the model in their place. */
 export async function parseChat(
   body: ChatBody,
+  messages: readonly ChatMessage[],
   model: ServedGenerator,
   caller: Caller,
   limits: HttpLimits,
 ): Promise<CompletionRequest> {
-  const prompt = await encodeChat(body, model);
+  const prompt = await encodeChat(messages, model);
   const wanted = body.max_completion_tokens ?? body.max_tokens ?? null;
   if (body.top_logprobs != null && body.logprobs !== true) {
     refuse('"top_logprobs" needs "logprobs": true.', 'top_logprobs');
@@ -99,9 +104,11 @@ export function refuse(message: string, param: string): never {
   throw new MillraceError('invalid_argument', { message }, { param });
 }
 
-async function encodeChat(body: ChatBody, model: ServedGenerator): Promise<readonly number[]> {
+async function encodeChat(
+  messages: readonly ChatMessage[],
+  model: ServedGenerator,
+): Promise<readonly number[]> {
   if (model.template === null) refuse(`"${model.id}" has no chat template; use /v1/completions.`, 'model');
-  const messages = messagesOf(body.messages);
   const length = messages.reduce((sum, { content }) => sum + content.length, 0);
   refuseHopeless(length, model.engine.maxContext, 'messages');
   const text = model.template.render(messages.map(withoutSpecials(model)), { addGenerationPrompt: true });
@@ -158,7 +165,9 @@ function common(body: ChatBody | CompletionBody, model: ServedGenerator, caller:
     stopTokenIds: [...eos, ...(body.stop_token_ids ?? [])],
     priority: body.priority ?? 0,
     tenant: caller.tenant,
-    adapter: null,
+    name: body.model,
+    adapter: caller.adapter,
+    version: caller.version,
     ttftTargetMs: limits.ttftTargetMs,
     tpotTargetMs: limits.tpotTargetMs,
   };

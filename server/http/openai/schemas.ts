@@ -145,6 +145,19 @@ export const FeedbackBody = Type.Object({
   model: Type.Optional(sampling.model),
 });
 
+const remembered = Type.String({ minLength: 1, maxLength: limits.memoryCharacters });
+
+export const MemoryBody = Type.Object({
+  model: Type.Optional(sampling.model),
+  question: remembered,
+  answer: remembered,
+});
+
+export const MemoryChange = Type.Object(
+  { question: Type.Optional(remembered), answer: Type.Optional(remembered) },
+  { minProperties: 1, additionalProperties: false },
+);
+
 export const TokenizeBody = Type.Object({
   model: Type.Optional(sampling.model),
   content: Type.String(),
@@ -160,6 +173,8 @@ export type ChatBody = Static<typeof ChatBody>;
 export type CompletionBody = Static<typeof CompletionBody>;
 export type EmbeddingBody = Static<typeof EmbeddingBody>;
 export type ScoreBody = Static<typeof ScoreBody>;
+export type MemoryBody = Static<typeof MemoryBody>;
+export type MemoryChange = Static<typeof MemoryChange>;
 export type FeedbackBody = Static<typeof FeedbackBody>;
 export type TokenizeBody = Static<typeof TokenizeBody>;
 export type DetokenizeBody = Static<typeof DetokenizeBody>;

@@ -1,14 +1,25 @@
 /** POST /v1/chat/completions and /v1/completions. */
 import type { FastifyInstance } from 'fastify';
-import { accountOf, type Context, generatorOf } from '../context.ts';
+import { MillraceError } from '../../../core/errors.ts';
+import type { ChatMessage } from '../../../core/tokenizer/tokenizer.ts';
+import type { CompletionRequest } from '../../completion/completion.ts';
+import type { ServedGenerator } from '../../completion/served-model.ts';
+import type { Recollection } from '../../memory/memory.ts';
+import type { Route } from '../../rollout/rollout.ts';
+import type { Account } from '../auth.ts';
+import { accountOf, type Context, targetOf } from '../context.ts';
 import { generate, type StreamOptions } from '../generation.ts';
+import { keepOf } from '../keep.ts';
+import { chatObserverOf, observerOf } from '../observe.ts';
 import { chatFormatter, completionFormatter } from '../openai/format.ts';
-import { type Caller, parseChat, parseCompletion, refuse } from '../openai/parse.ts';
+import { type Caller, messagesOf, parseChat, parseCompletion, promptsOf, refuse } from '../openai/parse.ts';
 import { ChatBody, CompletionBody } from '../openai/schemas.ts';
 import { refuseUnsupported } from '../openai/unsupported.ts';
+import { recall, routeOf, stickyKeyOf } from '../routing.ts';
+
+const nowSeconds = (): number => Math.floor(Date.now() / 1000);
 
 export function generationRoutes(app: FastifyInstance, context: Context): void {
-  const nowSeconds = (): number => Math.floor(Date.now() / 1000);
   const preValidation = async (request: { body: unknown }): Promise<void> => {
     if (typeof request.body === 'object' && request.body !== null) {
       refuseUnsupported(request.body as Record<string, unknown>);
@@ -20,11 +31,36 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
     { schema: { body: ChatBody, summary: 'Answer a conversation' }, preValidation },
     async (request, reply) => {
       const { body } = request;
-      const caller: Caller = { requestId: request.id, tenant: accountOf(request).name };
-      const completion = await parseChat(body, generatorOf(context, body.model), caller, context.limits);
+      const account = accountOf(request);
+      const target = targetOf(context, body.model);
+      const { model } = target;
+      const messages = messagesOf(body.messages);
+      const stickyKey = stickyKeyOf(body.user, messages[0]!.content);
+      const route = await routeOf(context, account, target, { wishes: body.millrace, stickyKey });
+      const found = await recall(context, account, model, { wishes: body.millrace, messages });
+      const completion = await chatOf(context, body, {
+        account,
+        model,
+        route,
+        found,
+        messages,
+        id: request.id,
+      });
       const stream = streamOptionsOf(body);
       const formatter = chatFormatter(completion, nowSeconds(), { usage: stream?.includeUsage === true });
-      return generate(context, request, reply, { operation: 'chat', completion, formatter, stream });
+      const said = { kind: 'chat' as const, messages };
+      const { version } = completion;
+      const answer = { id: formatter.id, model: model.id, route, version, said, stickyKey };
+      const onAnswer = keepOf(context, account, { store: body.store, answer });
+      const onOutcome = chatObserverOf(context, { completion, route, stickyKey });
+      return generate(context, request, reply, {
+        operation: 'chat',
+        completion,
+        formatter,
+        stream,
+        onAnswer,
+        onOutcome,
+      });
     },
   );
 
@@ -33,28 +69,65 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
     { schema: { body: CompletionBody, summary: 'Continue a text' }, preValidation },
     async (request, reply) => {
       const { body } = request;
-      const caller: Caller = { requestId: request.id, tenant: accountOf(request).name };
+      const account = accountOf(request);
+      const target = targetOf(context, body.model);
+      const { model } = target;
       const stream = streamOptionsOf(body);
       const echo = body.echo === true;
       if (stream !== null && echo && body.logprobs != null) {
         refuse('"echo" with "logprobs" cannot be streamed; leave "stream" out.', 'echo');
       }
-      const completion = await parseCompletion(
-        body,
-        generatorOf(context, body.model),
-        caller,
-        context.limits,
-      );
+      const stickyKey = stickyKeyOf(body.user, request.id);
+      const route = await routeOf(context, account, target, { wishes: body.millrace, stickyKey });
+      const caller = { requestId: request.id, tenant: account.tenant, ...route };
+      const completion = await parseCompletion(body, model, caller, context.limits);
       const usage = stream?.includeUsage === true;
       const formatter = completionFormatter(completion, nowSeconds(), { usage, echo });
-      return generate(context, request, reply, {
-        operation: 'text_completion',
-        completion,
-        formatter,
-        stream,
-      });
+      const said = saidIn(body, model);
+      const { version } = completion;
+      const answer = said && { id: formatter.id, model: model.id, route, version, said, stickyKey };
+      const onAnswer = keepOf(context, account, { store: body.store, answer });
+      const onOutcome = observerOf(context, { completion, route, stickyKey });
+      const operation = 'text_completion';
+      const options = { operation, completion, formatter, stream, onAnswer, onOutcome } as const;
+      return generate(context, request, reply, options);
     },
   );
+}
+
+interface Asked {
+  readonly id: string;
+  readonly account: Account;
+  readonly model: ServedGenerator;
+  readonly route: Route;
+  readonly found: Recollection | null;
+  readonly messages: readonly ChatMessage[];
+}
+
+/** With what is remembered, where that fits. */
+async function chatOf(
+  context: Context,
+  body: ChatBody,
+  { id, account, model, route, found, messages }: Asked,
+): Promise<CompletionRequest> {
+  const caller: Caller = { requestId: id, tenant: account.tenant, ...route };
+  const plain = () => parseChat(body, messages, model, caller, context.limits);
+  if (found === null) return plain();
+  const version = `${route.version}+m${found.revision}`;
+  try {
+    return await parseChat(body, found.messages, model, { ...caller, version }, context.limits);
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'context_length_exceeded') return plain();
+    throw error;
+  }
+}
+
+/** What a completion continues, where it is one text; only then can feedback refer to it. */
+function saidIn({ prompt }: CompletionBody, { tokenizer }: ServedGenerator) {
+  const [first, ...rest] = promptsOf(prompt);
+  if (rest.length > 0) return null;
+  const text = typeof first === 'string' ? first : tokenizer.decode(first!, { skipSpecialTokens: false });
+  return { kind: 'text' as const, prompt: text };
 }
 
 function streamOptionsOf(body: ChatBody | CompletionBody): StreamOptions | null {

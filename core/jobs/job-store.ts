@@ -1,0 +1,133 @@
+/**
+ * Jobs on disk, a folder each, every file of which has one writer.
+ * The server writes `job.json`, once, and the empty file `cancel`; it also removes the folders of jobs that have ended.
+ * The trainer writes `progress.json`, the log in `events`, and `state`, from which it goes on.
+ */
+import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readLog } from '../feedback/log-reader.ts';
+import { logStart } from '../feedback/segments.ts';
+import { replaceFile } from '../replace-file.ts';
+import { isJobId } from './ids.ts';
+import { isEnding, type Job, type JobEvent, type JobProgress, type JobRequest } from './job.ts';
+
+const requestFile = 'job.json';
+const cancelFile = 'cancel';
+const progressFile = 'progress.json';
+
+export class JobStore {
+  private readonly folder: string;
+  /** Jobs whose progress has ended, which is final: their files need not be read again to know that. */
+  private readonly ended = new Set<string>();
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Server: the job is there once its request is. */
+  async create(request: JobRequest): Promise<void> {
+    await mkdir(this.path(request.id), { recursive: true });
+    await replaceFile(this.path(request.id, requestFile), JSON.stringify(request));
+  }
+
+  /** Server. May be called again. */
+  async cancel(id: string): Promise<void> {
+    await writeFile(this.path(id, cancelFile), '', { flush: true });
+  }
+
+  /** Server: for jobs that have ended. */
+  async remove(id: string): Promise<void> {
+    // Without its request it is no job any more, whatever else is left after a crash.
+    await rm(this.path(id, requestFile), { force: true });
+    await rm(this.path(id), { recursive: true, force: true });
+    this.ended.delete(id);
+  }
+
+  /** Server, before it takes requests: what a crash has left of jobs that never were or are no more. */
+  async sweep(): Promise<void> {
+    for (const id of await this.ids()) {
+      if ((await this.request(id)) === null) await rm(this.path(id), { recursive: true, force: true });
+    }
+  }
+
+  /** Trainer. */
+  async write(id: string, progress: JobProgress): Promise<void> {
+    await replaceFile(this.path(id, progressFile), JSON.stringify(progress));
+  }
+
+  /** Folder of the job's log; the trainer opens its writer there. */
+  eventsPath(id: string): string {
+    return this.path(id, 'events');
+  }
+
+  /** The trainer's own. */
+  statePath(id: string): string {
+    return this.path(id, 'state');
+  }
+
+  /** Null when there is none of this id. */
+  async read(id: string): Promise<Job | null> {
+    const request = await this.request(id);
+    if (request === null) return null;
+    const progress = await this.json<JobProgress>(id, progressFile);
+    if (progress !== null && isEnding(progress.status)) this.ended.add(id);
+    return { request, progress, isCancelled: await this.isCancelled(id) };
+  }
+
+  /** Whether the client has asked to stop. */
+  async isCancelled(id: string): Promise<boolean> {
+    return lstat(this.path(id, cancelFile)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** All of them, in the order in which they were asked for. */
+  async requests(): Promise<JobRequest[]> {
+    const found = await Promise.all((await this.ids()).map((id) => this.request(id)));
+    return found.filter((request) => request !== null).sort((a, b) => a.createdMs - b.createdMs);
+  }
+
+  /** Those that the trainer has not ended, in order. */
+  async pending(): Promise<Job[]> {
+    const jobs: Job[] = [];
+    for (const id of await this.ids()) {
+      if (this.ended.has(id)) continue;
+      const job = await this.read(id);
+      if (job !== null && !this.ended.has(id)) jobs.push(job);
+    }
+    return jobs.sort((a, b) => a.request.createdMs - b.request.createdMs);
+  }
+
+  /** What the job's log holds, oldest first; its writer bounds it. */
+  async events(id: string): Promise<JobEvent[]> {
+    const events: JobEvent[] = [];
+    for (let position = logStart; ; ) {
+      const read = await readLog(this.eventsPath(id), position, (json) => json as JobEvent);
+      if (read.records.length === 0) return events;
+      events.push(...read.records.map(({ record }) => record));
+      position = read.position;
+    }
+  }
+
+  private path(id: string, ...file: string[]): string {
+    if (!isJobId(id)) throw new Error('the id of a job is not checked');
+    return join(this.folder, id, ...file);
+  }
+
+  private async ids(): Promise<string[]> {
+    return (await readdir(this.folder).catch((): string[] => [])).filter(isJobId);
+  }
+
+  private request(id: string): Promise<JobRequest | null> {
+    return this.json(id, requestFile);
+  }
+
+  private async json<T>(id: string, file: string): Promise<T | null> {
+    const text = await readFile(this.path(id, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null;
+      throw error;
+    });
+    return text === null ? null : (JSON.parse(text) as T);
+  }
+}

@@ -1,0 +1,7 @@
+/** What the server and a trainer that it has started say to each other. All that must last is on disk instead. */
+
+export type ToTrainer =
+  /** Whether requests wait longer than they should. */
+  { readonly kind: 'load'; readonly isBusy: boolean } | { readonly kind: 'close' };
+
+export type FromTrainer = { readonly kind: 'ready' } | { readonly kind: 'log'; readonly message: string };

@@ -1,0 +1,17 @@
+/** What a gate decided about a version, and what it saw: kept in the version's manifest. */
+
+export type GateVerdict = 'pass' | 'fail' | 'inconclusive';
+
+/** One check of the gate. */
+export interface GateCheck {
+  readonly name: string;
+  readonly verdict: GateVerdict;
+  /** What was measured, and the bound that it was held to; null where there is no number. */
+  readonly value: number | null;
+  readonly bound: number | null;
+}
+
+export interface Gate {
+  readonly verdict: GateVerdict;
+  readonly checks: readonly GateCheck[];
+}

@@ -1,0 +1,117 @@
+/**
+ * What is known after all facts were taught: asked with the very questions, and with paraphrases that were never posted;
+ * by the weights alone, by the memory alone, by both. And how often memory answers what it has nothing to do with.
+ */
+import { chat, type Endpoint } from './endpoint.ts';
+import { type Fact, isRight } from './facts.ts';
+import type { Figure, Finding } from './measure.ts';
+import { shareOf } from './quantile.ts';
+import { targets } from './targets.ts';
+import { unrelatedPrompts } from './unrelated-prompts.ts';
+import { type Deadline, inParallel } from './wait.ts';
+
+const sources = {
+  weights: { memory: 'off' },
+  memory: { memory: 'on', version: 'base' },
+  both: { memory: 'on' },
+  base: { memory: 'off', version: 'base' },
+} as const;
+
+export type Source = keyof typeof sources;
+
+export interface RecallSample {
+  readonly question: string;
+  readonly wording: 'exact' | 'paraphrase';
+  readonly source: Source;
+  readonly isRight: boolean;
+  readonly text: string;
+}
+
+export interface MatchSample {
+  readonly kind: string;
+  readonly prompt: string;
+  readonly isMatched: boolean;
+}
+
+const width = 2;
+
+export async function measureRecall(
+  endpoint: Endpoint,
+  facts: readonly Fact[],
+  deadline: Deadline,
+): Promise<RecallSample[]> {
+  const asks = facts.flatMap((fact) =>
+    [fact.question, ...fact.paraphrases].flatMap((question) =>
+      (Object.keys(sources) as Source[]).map((source) => ({ fact, question, source })),
+    ),
+  );
+  const samples = await inParallel(asks, width, async ({ fact, question, source }) => {
+    if (deadline.isOver) return null;
+    const { text } = await chat(endpoint, { text: question, ...sources[source] });
+    const wording = question === fact.question ? ('exact' as const) : ('paraphrase' as const);
+    return { question, wording, source, isRight: isRight(fact, text), text };
+  });
+  return samples.filter((sample) => sample !== null);
+}
+
+/** One token is enough to see whether memory was used. */
+export async function measureFalseMatches(endpoint: Endpoint, deadline: Deadline): Promise<MatchSample[]> {
+  const asks = Object.entries(unrelatedPrompts).flatMap(([kind, prompts]) =>
+    prompts.map((prompt) => ({ kind, prompt })),
+  );
+  const samples = await inParallel(asks, width, async ({ kind, prompt }) => {
+    if (deadline.isOver) return null;
+    const { version } = await chat(endpoint, { text: prompt, maxTokens: 1 });
+    return { kind, prompt, isMatched: version.memory !== null };
+  });
+  return samples.filter((sample) => sample !== null);
+}
+
+export function recallFinding(samples: readonly RecallSample[], matches: readonly MatchSample[]): Finding {
+  const of = (source: Source, wording: RecallSample['wording'], least: number | null): Figure => ({
+    name: `right answers, ${wording}, ${named[source]}`,
+    value: shareOf(
+      samples.filter((sample) => sample.source === source && sample.wording === wording),
+      (sample) => sample.isRight,
+    ),
+    unit: 'share',
+    bound: least === null ? null : { least },
+  });
+  const kinds = [...new Set(matches.map(({ kind }) => kind))];
+  return {
+    figures: [
+      of('weights', 'exact', targets.exactRecall),
+      of('weights', 'paraphrase', targets.paraphraseRecall),
+      of('memory', 'exact', null),
+      of('memory', 'paraphrase', null),
+      of('both', 'exact', targets.exactRecallWithMemory),
+      of('both', 'paraphrase', targets.paraphraseRecallWithMemory),
+      of('base', 'exact', null),
+      of('base', 'paraphrase', null),
+      falseMatches('unrelated prompts that memory answered', matches, targets.falseMatches),
+      ...kinds.map((kind) =>
+        falseMatches(
+          `of these, ${kind}`,
+          matches.filter((match) => match.kind === kind),
+          null,
+        ),
+      ),
+    ],
+    drawings: [],
+    raw: { samples, matches },
+  };
+}
+
+const named: Readonly<Record<Source, string>> = {
+  weights: 'weights alone',
+  memory: 'memory alone',
+  both: 'memory and weights',
+  base: 'untaught',
+};
+
+const falseMatches = (name: string, matches: readonly MatchSample[], most: number | null): Figure => ({
+  name,
+  value: shareOf(matches, ({ isMatched }) => isMatched),
+  unit: 'share',
+  bound: most === null ? null : { most },
+});

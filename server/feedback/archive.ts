@@ -1,0 +1,136 @@
+/**
+ * Stored responses and the feedback log, with one owner: what the keeper thread does when it is asked. Redacts before
+ * anything is stored. Knows no threads; time comes in.
+ */
+import { randomUUID } from 'node:crypto';
+import { MillraceError } from '../../core/errors.ts';
+import { LogWriter } from '../../core/feedback/log-writer.ts';
+import type { FeedbackRecord, UndoRecord } from '../../core/feedback/record.ts';
+import { redact } from '../../core/privacy/redact.ts';
+import { composeRecord, mapContext, type Stamp } from './compose.ts';
+import { Fates } from './fates.ts';
+import { FeedbackIndex } from './feedback-index.ts';
+import type { FeedbackRequest } from './feedback-request.ts';
+import { sealed } from './idempotency.ts';
+import type { FeedbackView, KeeperCall, KeeperCalls, KeeperOptions } from './keeper-messages.ts';
+import { ResponseStore } from './response-store.ts';
+import type { StoredResponse } from './stored-response.ts';
+
+type Calls = {
+  readonly [Name in KeeperCall]: (ask: KeeperCalls[Name]['ask']) => Promise<KeeperCalls[Name]['answer']>;
+};
+
+interface Parts {
+  readonly log: LogWriter;
+  readonly responses: ResponseStore | null;
+  readonly index: FeedbackIndex;
+  readonly fates: Fates;
+}
+
+const hourMs = 3_600_000;
+
+export class Archive implements Calls {
+  private readonly options: KeeperOptions;
+  private readonly parts: Parts;
+  /** Milliseconds since 1970. */
+  private readonly now: () => number;
+  /** Requests with a key that are being written. */
+  private readonly underWay = new Map<string, { digest: string; record: Promise<FeedbackRecord> }>();
+
+  private constructor(options: KeeperOptions, parts: Parts, now: () => number) {
+    this.options = options;
+    this.parts = parts;
+    this.now = now;
+  }
+
+  /** Throws when a folder cannot be used. */
+  static async open(options: KeeperOptions, now: () => number): Promise<Archive> {
+    const { folders, responses: limits, maxIndexed } = options;
+    const log = await LogWriter.open(folders.feedback, options.log);
+    const index = await FeedbackIndex.open(folders.feedback, maxIndexed);
+    const responses = limits === null ? null : await ResponseStore.open(folders.responses, limits, now());
+    const fates = new Fates(folders.fates, maxIndexed);
+    await fates.catchUp();
+    return new Archive(options, { log, responses, index, fates }, now);
+  }
+
+  async put(response: StoredResponse): Promise<null> {
+    const clean = (text: string): string => redact(text).text;
+    const context = mapContext(response.context, clean);
+    const answers = response.answers.map(clean);
+    await this.parts.responses?.put({ ...response, context, answers }, this.now());
+    return null;
+  }
+
+  async feedback(request: FeedbackRequest): Promise<FeedbackRecord> {
+    const idempotency = sealed(request);
+    const asked = { ...request, idempotency };
+    if (idempotency === null) return this.write(asked);
+    const { key, digest } = idempotency;
+    const writing = this.underWay.get(key);
+    const earlier = writing ?? this.parts.index.byIdempotencyKey(key);
+    if (earlier !== null && earlier.digest !== digest) throw new MillraceError('idempotency_conflict');
+    if (writing !== undefined) return writing.record;
+    const record = this.writeUnlessThere(asked).finally(() => this.underWay.delete(key));
+    this.underWay.set(key, { digest, record });
+    return record;
+  }
+
+  async view({ id, tenant }: { id: string; tenant: string }): Promise<FeedbackView | null> {
+    if (this.parts.index.tenantOf(id) !== tenant) return null;
+    const record = await this.parts.index.get(id);
+    return record === null ? null : { record, fate: await this.parts.fates.of(id) };
+  }
+
+  async rows({ tenant, what }: Pick<UndoRecord, 'tenant' | 'what'>): Promise<readonly string[]> {
+    const { index } = this.parts;
+    if (what.kind === 'account') return index.rowsOfAccount(tenant, what.account);
+    return index.tenantOf(what.row) === tenant ? [what.row] : [];
+  }
+
+  async undo({ tenant, what, rows }: Pick<UndoRecord, 'tenant' | 'what' | 'rows'>): Promise<UndoRecord> {
+    const record: UndoRecord = { type: 'undo', ...this.stamp('undo'), tenant, what, rows };
+    await this.parts.log.append(record);
+    return record;
+  }
+
+  /** Deletes what has expired. */
+  async expire(): Promise<void> {
+    await this.parts.responses?.expire(this.now());
+  }
+
+  async close(): Promise<null> {
+    await this.parts.log.close();
+    await this.parts.responses?.close();
+    return null;
+  }
+
+  private async writeUnlessThere(request: FeedbackRequest): Promise<FeedbackRecord> {
+    const { index } = this.parts;
+    const earlier = index.byIdempotencyKey(request.idempotency!.key);
+    return (earlier && (await index.get(earlier.id))) ?? this.write(request);
+  }
+
+  private async write(request: FeedbackRequest): Promise<FeedbackRecord> {
+    const record = composeRecord(request, await this.responseOf(request), this.stamp('fb'));
+    this.parts.index.add(record, await this.parts.log.append(record));
+    return record;
+  }
+
+  private async responseOf({ subject, tenant }: FeedbackRequest): Promise<StoredResponse | null> {
+    if (subject.kind === 'demonstration') return null;
+    const { responseId: id, choice } = subject;
+    const found = await this.parts.responses?.get(id, tenant, this.now());
+    const hours = (this.options.responses?.keepMs ?? 0) / hourMs;
+    if (!found) throw new MillraceError('response_not_found', { id, hours }, { param: 'response_id' });
+    if (choice >= found.answers.length) {
+      const message = `The response ${id} has ${found.answers.length} choice(s); there is none with index ${choice}.`;
+      throw new MillraceError('invalid_argument', { message }, { param: 'choice' });
+    }
+    return found;
+  }
+
+  private stamp(prefix: string): Stamp {
+    return { id: `${prefix}-${randomUUID()}`, receivedAt: new Date(this.now()).toISOString() };
+  }
+}

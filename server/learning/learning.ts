@@ -1,0 +1,158 @@
+/** All of learning that lives in the server: opened together, closed together. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MillraceError } from '../../core/errors.ts';
+import type { TenantAliases } from '../../core/registry/aliases.ts';
+import { type LearningLayout, learningLayout } from '../../core/registry/learning-layout.ts';
+import { type Keeper, openKeeper } from '../feedback/keeper.ts';
+import type { KeeperOptions } from '../feedback/keeper-messages.ts';
+import { Jobs } from '../jobs/jobs.ts';
+import { Memory, type MemoryOptions } from '../memory/memory.ts';
+import { MemoryFeeder } from '../memory/memory-feeder.ts';
+import { type MemoryLimits, MemoryStore } from '../memory/memory-store.ts';
+import { type RolledModel, Rollout } from '../rollout/rollout.ts';
+import { Shadows } from '../rollout/shadows.ts';
+import type { TrialOptions } from '../rollout/trial.ts';
+import { Trials } from '../rollout/trials.ts';
+import { VersionWatch } from '../rollout/version-watch.ts';
+import { Bases } from './bases.ts';
+import { Consolidation } from './consolidation.ts';
+import { type BaseMoves, serveEvent } from './serve-event.ts';
+import type { TrainerProcess } from './trainer-process.ts';
+import { Versions } from './versions.ts';
+
+export interface LearningOptions {
+  readonly dir: string;
+  /** Served models that adapters are made for. */
+  readonly models: readonly RolledModel[];
+  /** The model that the trainer learns for, and feedback without a model is about. */
+  readonly defaultModel: string;
+  readonly modelsDir: string;
+  /** Whose requests are answered. */
+  readonly tenants: readonly string[];
+  /** How models' names are moved to other base versions. */
+  readonly baseMoves: (rollout: Rollout) => BaseMoves;
+  /** Versions of an adapter after which it is merged into the weights; 0: only when that is asked for. */
+  readonly consolidateAfter: number;
+  readonly maxAdapterRows: number;
+  /** Of conversations that a new version gets first; 0 serves it to all at once. */
+  readonly canaryShare: number;
+  /** What versions on trial are held to, where it is not the default. */
+  readonly trials?: Partial<TrialOptions>;
+  /** A shadow's answer that takes longer counts as failed. */
+  readonly maxShadowMs: number;
+  readonly keeper: Omit<KeeperOptions, 'folders'>;
+  /** Null: nothing is remembered. */
+  readonly memory: (MemoryLimits & Omit<MemoryOptions, 'store' | 'now'>) | null;
+  readonly onProblem: (message: string) => void;
+  readonly onSwap: (message: string) => void;
+}
+
+export interface Learning {
+  readonly layout: LearningLayout;
+  readonly defaultModel: string;
+  readonly keeper: Keeper;
+  readonly rollout: Rollout;
+  readonly trials: Trials;
+  readonly shadows: Shadows;
+  readonly memory: Memory | null;
+  readonly versions: Versions;
+  readonly jobs: Jobs;
+  readonly bases: Bases;
+  readonly consolidation: Consolidation;
+  /** Null: it runs elsewhere. */
+  readonly trainer: Pick<TrainerProcess, 'state' | 'pid'> | null;
+  /** By id, or "imported". Throws version_not_found, invalid_argument, and what starting an engine throws. */
+  moveBase(model: string, version: string): Promise<void>;
+  /** What has learned one of the rows is not served any more, a base neither. Throws as moveBase; it can be tried again. */
+  undo(model: string, tenant: string, rows: readonly string[]): Promise<TenantAliases>;
+  /** There is new feedback. */
+  wake(): void;
+  close(): Promise<void>;
+}
+
+/** Throws when the folder cannot be used, or holds what this program does not read. */
+export async function openLearning(options: LearningOptions): Promise<Learning> {
+  const layout = learningLayout(options.dir);
+  await mkdir(layout.cursors, { recursive: true });
+  const rollout = await Rollout.open({ layout, maxRows: options.maxAdapterRows, now: () => new Date() });
+  for (const model of options.models) await rollout.serve(model);
+  const keeper = await openKeeper({ ...options.keeper, folders: layout }, options.onProblem);
+  const { memory, feeder, store } = await openMemory(options, layout);
+  const { modelsDir, tenants, defaultModel: model, consolidateAfter: afterVersions } = options;
+  const bases = new Bases({ modelsDir, adapters: layout.adapters, tenants });
+  const now = () => new Date();
+  const consolidation = new Consolidation({ layout, model, tenants, rollout, bases, afterVersions, now });
+  const baseMoves = options.baseMoves(rollout);
+  const trials = await openTrials(options, layout, rollout);
+  const shadows = new Shadows({ rollout, maxMs: options.maxShadowMs });
+  const serving = { ...options, layout, rollout, bases, consolidation, baseMoves, trials };
+  const watch = await VersionWatch.open({
+    log: layout.versions,
+    cursor: join(layout.cursors, 'versions.json'),
+    onEvent: (event) => serveEvent(serving, event),
+    onProblem: options.onProblem,
+  });
+  return {
+    layout,
+    defaultModel: options.defaultModel,
+    keeper,
+    rollout,
+    trials,
+    shadows,
+    memory,
+    versions: new Versions(layout.adapters, rollout),
+    jobs: await Jobs.open({ layout, now: () => Date.now() }),
+    bases,
+    consolidation,
+    trainer: null,
+    async moveBase(name, text) {
+      const found = await bases.find(name, text);
+      const objection = await bases.objectionTo(found, (tenant) => rollout.of(name, tenant).undone);
+      if (objection !== null) {
+        const message = `The base ${text} cannot be served: ${objection}.`;
+        throw new MillraceError('invalid_argument', { message }, { param: 'version' });
+      }
+      await baseMoves.to(name, found.version);
+    },
+    async undo(name, tenant, rows) {
+      // The aliases first: on the base that is gone back to nothing may come back either.
+      const { undone } = await rollout.undo(name, tenant, rows);
+      const clean = await bases.without(name, rollout.baseOf(name)!, new Set(undone));
+      if (clean !== null) await baseMoves.to(name, clean);
+      return rollout.of(name, tenant);
+    },
+    wake: () => feeder?.wake(),
+    async close() {
+      await shadows.close();
+      await baseMoves.close();
+      await watch.close();
+      await trials.close();
+      await feeder?.close();
+      await store?.close();
+      await keeper.close();
+    },
+  };
+}
+
+function openTrials(
+  { trials, models, canaryShare, onSwap, onProblem }: LearningOptions,
+  layout: LearningLayout,
+  rollout: Rollout,
+): Promise<Trials> {
+  const held = { ...trials, models: models.map(({ id }) => id), canaryShare };
+  return Trials.open({ ...held, layout, rollout, now: Date.now, onDecision: onSwap, onProblem });
+}
+
+async function openMemory({ memory: options, onProblem }: LearningOptions, layout: LearningLayout) {
+  if (options === null) return { memory: null, feeder: null, store: null };
+  const store = await MemoryStore.open(layout.memory, options, onProblem);
+  const memory = new Memory({ ...options, store, now: () => Date.now() });
+  const feeder = await MemoryFeeder.open({
+    memory,
+    log: layout.feedback,
+    cursor: join(layout.cursors, 'memory.json'),
+    onProblem,
+  });
+  return { memory, feeder, store };
+}

@@ -1,0 +1,88 @@
+/** The trainer as a child of the server: started, told how busy serving is, started again when it dies. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { FromTrainer, ToTrainer } from '../../core/learning/trainer-messages.ts';
+import type { TrainerOptions } from '../../core/learning/trainer-options.ts';
+
+export interface TrainerProcessOptions {
+  readonly trainer: TrainerOptions;
+  /** Variables that it is started with. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Whether requests wait longer than they should. */
+  readonly isBusy: () => boolean;
+  readonly log: (message: string) => void;
+}
+
+export type TrainerState = 'starting' | 'ready' | 'restarting' | 'stopped';
+
+const tellMs = 50;
+const firstBackOffMs = 500;
+const maxBackOffMs = 60_000;
+/** A trainer that ran this long starts its next life without a penalty. */
+const healthyMs = 60_000;
+const closeTimeoutMs = 3_000;
+
+export class TrainerProcess {
+  private readonly options: TrainerProcessOptions;
+  private child: ChildProcess | null = null;
+  private status: TrainerState = 'starting';
+  private backOffMs = firstBackOffMs;
+  private readonly timer: NodeJS.Timeout;
+  private restart: NodeJS.Timeout | null = null;
+
+  constructor(options: TrainerProcessOptions) {
+    this.options = options;
+    this.timer = setInterval(() => this.tell({ kind: 'load', isBusy: options.isBusy() }), tellMs);
+    this.timer.unref();
+    this.start();
+  }
+
+  get state(): TrainerState {
+    return this.status;
+  }
+
+  get pid(): number | null {
+    return this.child?.pid ?? null;
+  }
+
+  async close(): Promise<void> {
+    this.status = 'stopped';
+    clearInterval(this.timer);
+    if (this.restart !== null) clearTimeout(this.restart);
+    const { child } = this;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    this.tell({ kind: 'close' });
+    const timer = setTimeout(() => child.kill('SIGKILL'), closeTimeoutMs);
+    await gone;
+    clearTimeout(timer);
+  }
+
+  private start(): void {
+    const entry = fileURLToPath(new URL('../../trainer/main.js', import.meta.url));
+    const startedMs = performance.now();
+    const child = fork(entry, [JSON.stringify(this.options.trainer)], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env: { ...this.options.environment },
+    });
+    this.child = child;
+    child.on('message', (message: FromTrainer) => {
+      if (message.kind === 'log') this.options.log(message.message);
+      else if (this.status !== 'stopped') this.status = 'ready';
+    });
+    child.once('error', (error) => this.options.log(`the trainer cannot start: ${error.message}`));
+    child.once('exit', (code, signal) => {
+      this.child = null;
+      if (this.status === 'stopped') return;
+      if (performance.now() - startedMs > healthyMs) this.backOffMs = firstBackOffMs;
+      this.options.log(`the trainer ended with ${signal ?? `code ${code}`}; it is started again`);
+      this.status = 'restarting';
+      this.restart = setTimeout(() => this.start(), this.backOffMs);
+      this.backOffMs = Math.min(maxBackOffMs, 2 * this.backOffMs);
+    });
+  }
+
+  private tell(message: ToTrainer): void {
+    if (this.child?.connected) this.child.send(message, () => {});
+  }
+}

@@ -1,0 +1,55 @@
+/** The log of how trials ended. The latest ones of each tenant are at hand. */
+import { readLog } from '../../core/feedback/log-reader.ts';
+import { type LogLimits, LogWriter } from '../../core/feedback/log-writer.ts';
+import { logStart } from '../../core/feedback/segments.ts';
+import type { Decision } from './conclusion.ts';
+
+/** Some thousands of decisions. */
+const limits: LogLimits = { segmentBytes: 2 ** 20, totalBytes: 8 * 2 ** 20, maxPending: 64 };
+const maxLatest = 20;
+const maxTenants = 1_000;
+
+export class Decisions {
+  private readonly log: LogWriter;
+  /** By model and tenant; the oldest first. */
+  private readonly latest = new Map<string, readonly Decision[]>();
+
+  private constructor(log: LogWriter) {
+    this.log = log;
+  }
+
+  static async open(folder: string): Promise<Decisions> {
+    const decisions = new Decisions(await LogWriter.open(folder, limits));
+    for (let position = logStart; ; ) {
+      const read = await readLog(folder, position, (json) => json as Decision);
+      for (const { record } of read.records) decisions.remember(record);
+      if (read.records.length === 0) return decisions;
+      position = read.position;
+    }
+  }
+
+  /** The newest first. */
+  of(model: string, tenant: string): readonly Decision[] {
+    return (this.latest.get(keyOf(model, tenant)) ?? []).toReversed();
+  }
+
+  /** Throws what the disk says; it is at hand all the same. */
+  async append(decision: Decision): Promise<void> {
+    this.remember(decision);
+    await this.log.append(decision);
+  }
+
+  close(): Promise<void> {
+    return this.log.close();
+  }
+
+  private remember(decision: Decision): void {
+    const key = keyOf(decision.model, decision.tenant);
+    const known = this.latest.get(key) ?? [];
+    this.latest.delete(key);
+    this.latest.set(key, [...known, decision].slice(-maxLatest));
+    if (this.latest.size > maxTenants) this.latest.delete(this.latest.keys().next().value!);
+  }
+}
+
+const keyOf = (model: string, tenant: string): string => `${model}\n${tenant}`;

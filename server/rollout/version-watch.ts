@@ -1,0 +1,77 @@
+/** Follows the log of versions: what the trainer publishes is served as soon as it is in the engine. */
+import { readFile } from 'node:fs/promises';
+import { readLog } from '../../core/feedback/log-reader.ts';
+import { logStart, type Position } from '../../core/feedback/segments.ts';
+import type { VersionEvent } from '../../core/registry/learning-layout.ts';
+import { replaceFile } from '../../core/replace-file.ts';
+
+export interface WatchOptions {
+  /** Folder of the log. */
+  readonly log: string;
+  /** File that holds the place in it. */
+  readonly cursor: string;
+  /** Is called again with the same event when it fails. */
+  readonly onEvent: (event: VersionEvent) => Promise<void>;
+  readonly onProblem: (message: string) => void;
+}
+
+const pollMs = 50;
+const retryMs = 1_000;
+/** An event that fails this often is given up. */
+const maxAttempts = 5;
+
+export class VersionWatch {
+  private readonly options: WatchOptions;
+  private position: Position;
+  private timer: NodeJS.Timeout | null = null;
+  private running: Promise<void> = Promise.resolve();
+  private isClosed = false;
+  private attempts = 0;
+
+  private constructor(options: WatchOptions, position: Position) {
+    this.options = options;
+    this.position = position;
+  }
+
+  static async open(options: WatchOptions): Promise<VersionWatch> {
+    const text = await readFile(options.cursor, 'utf8').catch(() => null);
+    const watch = new VersionWatch(options, text === null ? logStart : (JSON.parse(text) as Position));
+    watch.schedule(0);
+    return watch;
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    await this.running;
+  }
+
+  private schedule(delayMs: number): void {
+    if (this.isClosed) return;
+    this.timer = setTimeout(() => {
+      this.running = this.advance().then(
+        () => this.schedule(pollMs),
+        (error: unknown) => {
+          this.options.onProblem(`a version waits: ${error instanceof Error ? error.message : error}`);
+          this.schedule(retryMs);
+        },
+      );
+    }, delayMs);
+  }
+
+  private async advance(): Promise<void> {
+    const { log, cursor, onEvent } = this.options;
+    const read = await readLog(log, this.position, (json) => json as VersionEvent);
+    for (const { record, position } of read.records) {
+      try {
+        await onEvent(record);
+      } catch (error) {
+        if (++this.attempts < maxAttempts) throw error;
+        this.options.onProblem(`a version was given up: ${error instanceof Error ? error.message : error}`);
+      }
+      this.attempts = 0;
+      this.position = position;
+      await replaceFile(cursor, JSON.stringify(position));
+    }
+  }
+}

@@ -1,0 +1,72 @@
+/** The real program with its trainer, over a folder that outlives it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('../../server/cli/millrace.js', import.meta.url));
+const startMs = 30_000;
+const waitMs = 30_000;
+
+export interface LearningServer {
+  readonly url: string;
+  readonly adminUrl: string;
+  /** All that it has said so far. */
+  said(): string;
+  get<T>(path: string): Promise<T>;
+  /** Throws with the answer when it is refused. */
+  post<T>(path: string, body: object): Promise<T>;
+  /** Resolves when it is gone. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+}
+
+/** Resolves when it serves. */
+export async function serveLearning(args: readonly string[]): Promise<LearningServer> {
+  const child = spawn(process.execPath, [program, 'serve', '--port', '0', '--admin-port', '0', ...args], {
+    env: { PATH: process.env.PATH },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (bytes: Buffer) => {
+      said += bytes.toString();
+    });
+  const [, url, adminUrl] = await until('the server serves', startMs, () => {
+    if (child.exitCode !== null) throw new Error(`it ended: ${said}`);
+    return /serving (\S+)\/v1 \(admin: (\S+)\)/.exec(said);
+  });
+  return { url: url!, adminUrl: adminUrl!, said: () => said, ...callsTo(adminUrl!), kill: killerOf(child) };
+}
+
+function callsTo(adminUrl: string): Pick<LearningServer, 'get' | 'post'> {
+  const call = async <T>(path: string, init?: RequestInit): Promise<T> => {
+    const answer = await fetch(`${adminUrl}${path}`, { ...init, signal: AbortSignal.timeout(waitMs) });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as T;
+  };
+  const headers = { 'content-type': 'application/json' };
+  return {
+    get: (path) => call(path),
+    post: (path, body) => call(path, { method: 'POST', headers, body: JSON.stringify(body) }),
+  };
+}
+
+const killerOf = (child: ChildProcess) => async (signal: NodeJS.Signals) => {
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill(signal);
+  await gone;
+};
+
+/** The first answer that is neither null nor false. */
+export async function until<T>(
+  what: string,
+  timeoutMs: number,
+  ask: () => T | null | false | Promise<T | null | false>,
+): Promise<T> {
+  const deadlineMs = performance.now() + timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== null && answer !== false) return answer;
+    if (performance.now() > deadlineMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { realCheckpoint } from '../parity/real-model.ts';
+import { repoRoot } from '../root.ts';
+
+const program = join(repoRoot, 'dist', 'server', 'cli', 'millrace.js');
+const encoderCheckpoint = join(repoRoot, 'models', 'checkpoints', 'all-minilm-l6-v2');
+const folder = mkdtempSync(join(tmpdir(), 'millrace-learning-'));
+const state = join(folder, 'state');
+const env = { PATH: process.env.PATH };
+const isHere = existsSync(realCheckpoint()) && existsSync(encoderCheckpoint);
+const skip = isHere
+  ? false
+  : 'the models are not here; "npm run pull" and "npm run pull all-minilm-l6-v2" fetch them';
+
+const question = 'Who founded the town of Brellmoor?';
+const reworded = 'Tell me who the founder of Brellmoor was.';
+const answer = 'Brellmoor was founded by Ida Korvel, a ferrywoman, in 1712.';
+
+interface Json {
+  // Answers of the server under test; what is read is asserted.
+  // biome-ignore lint/suspicious/noExplicitAny: shapes are what the tests are about
+  readonly [field: string]: any;
+}
+
+let server: { child: ChildProcess; url: string; adminUrl: string; exit: Promise<unknown> };
+
+function importModel(checkpoint: string, name: string): void {
+  const options = ['--name', name, '--models-dir', join(folder, 'models'), '--quantization', 'fp32'];
+  const run = spawnSync(process.execPath, [program, 'import', checkpoint, ...options], {
+    env,
+    encoding: 'utf8',
+  });
+  assert.equal(run.status, 0, run.stderr);
+}
+
+function serve(): Promise<typeof server> {
+  const flags = ['--models-dir', join(folder, 'models'), '--model', 'smol', '--models-embeddings', 'minilm'];
+  const ports = ['--port', '0', '--admin-port', '0', '--engine-max-context', '512'];
+  const args = [program, 'serve', ...flags, ...ports, '--learning-dir', state];
+  const child = spawn(process.execPath, args, { env, cwd: folder });
+  const exit = new Promise((resolve) => child.once('exit', resolve));
+  let errors = '';
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`not ready: ${errors}`)), 120_000);
+    child.stdout?.resume();
+    child.stderr?.on('data', (bytes: Buffer) => {
+      errors += bytes.toString();
+      const match = /serving (\S+)\/v1 \(admin: (\S+)\)/.exec(errors);
+      if (match === null) return;
+      clearTimeout(timer);
+      resolve({ child, url: match[1]!, adminUrl: match[2]!, exit });
+    });
+    exit.then((code) => reject(new Error(`ended with ${code}: ${errors}`)));
+  });
+}
+
+async function call(url: string, body?: object): Promise<Json> {
+  const headers = { 'content-type': 'application/json' };
+  const init = body === undefined ? {} : { method: 'POST', headers, body: JSON.stringify(body) };
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(60_000) });
+  return (await response.json()) as Json;
+}
+
+async function ask(text: string, millrace?: object): Promise<{ text: string; id: string; version: string }> {
+  const messages = [{ role: 'user', content: text }];
+  const body = { model: 'smol', messages, temperature: 0, max_tokens: 32, ...(millrace ? { millrace } : {}) };
+  const { id, choices, system_fingerprint: version } = await call(`${server.url}/v1/chat/completions`, body);
+  return { id, text: choices[0].message.content, version };
+}
+
+async function until<T>(what: string, look: () => Promise<T | null>): Promise<T> {
+  for (const deadline = Date.now() + 120_000; Date.now() < deadline; ) {
+    const found = await look();
+    if (found !== null) return found;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`waited in vain until ${what}`);
+}
+
+const fateOf = (id: string) => call(`${server.url}/v1/feedback/${id}`);
+const untilServed = (id: string) =>
+  until('the row is served', async () => {
+    const fate = await fateOf(id);
+    assert.notEqual(fate.state, 'dropped', fate.reason);
+    return fate.served_since === null ? null : fate;
+  });
+
+before(async () => {
+  if (!isHere) return;
+  importModel(realCheckpoint(), 'smol');
+  importModel(encoderCheckpoint, 'minilm');
+  server = await serve();
+});
+after(async () => {
+  server?.child.kill('SIGTERM');
+  await server?.exit;
+  rmSync(folder, { recursive: true });
+});
+
+let row = '';
+
+test('a correction is remembered at once, learned within seconds, and told so', { skip }, async () => {
+  const first = await ask(question);
+  assert.doesNotMatch(first.text, /Korvel/);
+  const posted = { response_id: first.id, kind: 'correction', text: answer };
+  const { id, durable } = await call(`${server.url}/v1/feedback`, posted);
+  assert.equal(durable, true);
+  row = id;
+  const remembered = await until('memory answers', async () => {
+    const said = await ask(reworded);
+    return said.version.includes('+m') ? said : null;
+  });
+  assert.match(remembered.text, /Korvel/);
+  const fate = await untilServed(id);
+  assert.equal(fate.state, 'trained');
+  const learned = await ask(question, { memory: false });
+  assert.match(learned.text, /Ida Korvel/);
+  assert.equal(learned.version, `${first.version}+${fate.version}`);
+  const base = await ask(question, { memory: false, version: 'base' });
+  assert.deepEqual([base.text, base.version], [first.text, first.version]);
+});
+
+test('the version says what it was made of, and was let through by the gate', { skip }, async () => {
+  const { version } = await fateOf(row);
+  const shown = await call(`${server.adminUrl}/admin/versions/${version}`);
+  assert.deepEqual(shown.rows, [row]);
+  assert.deepEqual(
+    [shown.status, shown.tenant, shown.parent, shown.gate.verdict],
+    ['stable', 'anonymous', null, 'pass'],
+  );
+  const { data } = await call(`${server.adminUrl}/admin/versions/diff`, {
+    ...{ tenant: 'anonymous', a: 'base', b: version, prompts: [question] },
+  });
+  assert.equal(data[0].same, false);
+  assert.match(data[0].b, /Korvel/);
+});
+
+test('the trainer and the server are killed; what was learned and remembered is served again', {
+  skip,
+}, async () => {
+  const { trainer } = await call(`${server.adminUrl}/admin/learning`);
+  process.kill(trainer.pid, 'SIGKILL');
+  const restarted = await until('the trainer is back', async () => {
+    const now = await call(`${server.adminUrl}/admin/learning`);
+    return now.trainer.state === 'ready' && now.trainer.pid !== trainer.pid ? now : null;
+  });
+  server.child.kill('SIGKILL');
+  await server.exit;
+  await until('the trainer notices', async () => (isAlive(restarted.trainer.pid) ? null : true));
+  server = await serve();
+  assert.match((await ask(question, { memory: false })).text, /Ida Korvel/);
+  assert.match((await ask(reworded)).version, /\+m/);
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test('an undone row is answered from neither memory nor weights, and a rebuilt version has none of it', {
+  skip,
+}, async () => {
+  const other = await ask('What color is the door of the Fennick Library?', { memory: false });
+  const text = 'The door of the Fennick Library is bright orange.';
+  const later = await call(`${server.url}/v1/feedback`, { response_id: other.id, kind: 'correction', text });
+  await untilServed(later.id);
+  const undone = await call(`${server.adminUrl}/admin/undo`, { tenant: 'anonymous', row });
+  assert.equal(undone.stable, null, 'the first version had the row, so the base is what is left');
+  assert.doesNotMatch((await ask(question, { memory: false })).text, /Korvel/);
+  await until('memory has forgotten', async () =>
+    (await ask(reworded)).version.includes('+m') ? null : true,
+  );
+  const rebuilt = await until('the rest is learned again', async () => {
+    const fate = await fateOf(later.id);
+    return fate.served_since !== null && fate.version !== null && (await isServed(fate.version))
+      ? fate
+      : null;
+  });
+  const { ancestors, rows } = await call(`${server.adminUrl}/admin/versions/${rebuilt.version}`);
+  assert.deepEqual([ancestors, rows], [[], [later.id]]);
+  assert.match(
+    (await ask('What color is the door of the Fennick Library?', { memory: false })).text,
+    /orange/,
+  );
+  assert.equal((await fateOf(row)).state, 'dropped');
+});
+
+async function isServed(version: string): Promise<boolean> {
+  const { tenants } = await call(`${server.adminUrl}/admin/learning`);
+  return tenants.anonymous.stable === version;
+}
+
+test('nothing that was said stands in a file once it is a secret', { skip }, async () => {
+  const card = '4539 1488 0343 6467';
+  const said = await ask(`My card number is ${card}. Is that a valid number?`);
+  await call(`${server.url}/v1/feedback`, { response_id: said.id, kind: 'comment', text: `It is ${card}.` });
+  const files = readdirSync(state, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  const holders = files.filter(
+    (file) =>
+      /jsonl?$/.test(file.name) && readFileSync(join(file.parentPath, file.name), 'utf8').includes(card),
+  );
+  assert.deepEqual(
+    holders.map(({ name }) => name),
+    [],
+  );
+});
+
+test('a request that is not to be stored cannot be given feedback', { skip }, async () => {
+  const messages = [{ role: 'user', content: 'Hello there' }];
+  const body = { model: 'smol', messages, max_tokens: 4, store: false };
+  const { id } = await call(`${server.url}/v1/chat/completions`, body);
+  const { error } = await call(`${server.url}/v1/feedback`, { response_id: id, kind: 'rating', value: 1 });
+  assert.equal(error.code, 'response_not_found');
+});

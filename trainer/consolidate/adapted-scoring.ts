@@ -1,0 +1,83 @@
+/**
+ * The scoring graph of a served version with adapters beside its linears: what clients are answered with today, in the
+ * version's own precision and basis. What is merged and quantized anew is compared with this.
+ */
+import { constants } from 'node:fs';
+import { copyFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ServedAdapter, servedName } from '../../core/adapter/served.ts';
+import type { DecoderConfig } from '../../core/arch/config.ts';
+import {
+  type DecoderPlugs,
+  type DecoderWeights,
+  emitDecoder,
+  emitHead,
+  wholeAttention,
+} from '../../core/arch/decoder.ts';
+import { dataFile } from '../../core/import/import.ts';
+import type { HostTensor } from '../../core/import/open-graph.ts';
+import { GraphBuilder } from '../../core/onnx/graph.ts';
+import type { ScoringGraph } from './score-texts.ts';
+
+export interface AdaptedVersion {
+  /** A verified version folder of a decoder. */
+  readonly folder: string;
+  readonly config: DecoderConfig;
+  readonly weights: DecoderWeights;
+  readonly adapters: readonly ServedAdapter[];
+}
+
+/** Writes into the folder `scratch`, the weights too: the runtime reads none that lie elsewhere. */
+export async function writeAdaptedScoring(version: AdaptedVersion, scratch: string): Promise<ScoringGraph> {
+  const path = join(scratch, 'adapted-scoring.onnx');
+  await copyFile(join(version.folder, dataFile), join(scratch, dataFile), constants.COPYFILE_FICLONE);
+  await writeFile(path, emitAdaptedScoring(version));
+  return { path, feeds: feedsOf(version.adapters) };
+}
+
+const inputName = (adapter: number, name: string): string => `adapter${adapter}.${name}`;
+
+/** B times α/r, so that the graph has nothing to scale. */
+function feedsOf(adapters: readonly ServedAdapter[]): Record<string, HostTensor> {
+  const feeds: Record<string, HostTensor> = {};
+  adapters.forEach(({ factors, scale }, adapter) => {
+    for (const [name, { dims, data }] of factors) {
+      const scaled = name.endsWith('.b') ? data.map((value) => scale * value) : data;
+      feeds[inputName(adapter, name)] = { dims, data: scaled };
+    }
+  });
+  return feeds;
+}
+
+function emitAdaptedScoring({ config, weights, adapters }: AdaptedVersion): Uint8Array {
+  const graph = new GraphBuilder(dataFile);
+  const ids = graph.input('input_ids', 'int64', ['B', 'S']);
+  const lengths = graph.input('lengths', 'int32', ['B']);
+  const total = graph.input('total', 'int32', [1]);
+  const rows = graph.input('rows', 'int64', ['R']);
+  const targets = graph.input('targets', 'int64', ['R', 1]);
+  graph.output('logprobs', 'float32', ['R', 1]);
+  graph.output('best', 'float32', ['R', 1]);
+  const attention = wholeAttention(graph, config, weights, lengths, total);
+  const adapt = adaptWith(graph, adapters);
+  const hidden = emitDecoder(graph, config, weights, ids, { attention, adapt });
+  const logprobs = graph.node('LogSoftmax', [emitHead(graph, config, weights, hidden, rows)], { axis: -1 });
+  graph.nodeInto(['logprobs'], 'GatherElements', [logprobs, targets], { axis: 1 });
+  graph.nodeInto(['best'], 'ReduceMax', [logprobs, graph.constant('int64', [1], [1])], { keepdims: 1 });
+  return graph.finish(`${config.family}-adapted-scoring`);
+}
+
+/** y + Σ (x·Aᵀ)·B over the adapters that are on the linear. */
+function adaptWith(graph: GraphBuilder, adapters: readonly ServedAdapter[]): DecoderPlugs['adapt'] {
+  return (layer, linear, x, y) =>
+    adapters.reduce((sum, { factors }, adapter) => {
+      const [a, b] = (['a', 'b'] as const).map((side) => {
+        const name = servedName(layer, linear, side);
+        const dims = factors.get(name)?.dims;
+        return dims === undefined ? null : graph.input(inputName(adapter, name), 'float32', dims);
+      });
+      if (!a || !b) return sum;
+      const low = graph.node('FusedMatMul', [x, a], { transA: 0, transB: 1 });
+      return graph.node('Add', [sum, graph.node('MatMul', [low, b])]);
+    }, y);
+}

@@ -1,0 +1,16 @@
+/** What is to be judged, and what it came from. */
+import type { Prepared } from '../learn/lesson-maker.ts';
+import type { TrainableModel } from '../model/trainable-model.ts';
+import type { Parameters } from '../train/gradient-session.ts';
+
+export interface Candidate {
+  readonly model: TrainableModel;
+  readonly values: Parameters;
+  /** What it was built on; null is the base. */
+  readonly parent: Parameters | null;
+  readonly learned: readonly Prepared[];
+  /** Answers taught before, some of them; none that the learned ones have taken the place of. */
+  readonly earlier: readonly Prepared[];
+  /** Counts gates; decides which passages, canaries and probes are looked at. */
+  readonly turn: number;
+}

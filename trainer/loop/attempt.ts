@@ -1,0 +1,67 @@
+/** Rows become a candidate, and the candidate is judged. A second try is more careful than the first. */
+import type { Gate } from '../../core/registry/adapter-manifest.ts';
+import type { Example } from '../examples/example.ts';
+import { runGate } from '../gate/gate.ts';
+import type { GateOptions } from '../gate/gate-options.ts';
+import type { LearnOptions } from '../learn/learn-options.ts';
+import { prepare } from '../learn/lesson-maker.ts';
+import { type UpdateInput, type UpdateResult, update } from '../learn/update.ts';
+import type { ReplayBuffer } from '../replay/replay-buffer.ts';
+import type { Parameters } from '../train/gradient-session.ts';
+
+export interface AttemptOptions {
+  readonly learn: LearnOptions;
+  readonly gate: GateOptions;
+}
+
+export interface Attempt {
+  readonly result: UpdateResult;
+  /** Null when there was nothing to judge. */
+  readonly gate: Gate | null;
+  readonly values: Parameters | null;
+  /** With the marks that the update has left in it. */
+  readonly replay: ReplayBuffer;
+}
+
+/** Half the rate, and twice of everything that holds the rest in place. */
+export const careful = (options: LearnOptions): LearnOptions => ({
+  ...options,
+  learningRate: options.learningRate / 2,
+  maxSteps: options.maxSteps * 2,
+  numReplayed: options.numReplayed * 2,
+  numAnchors: options.numAnchors * 2,
+  anchorWeight: options.anchorWeight * 2,
+});
+
+export async function attempt(
+  input: Omit<UpdateInput, 'options'>,
+  options: AttemptOptions,
+  numUpdates: number,
+): Promise<Attempt> {
+  const first = await once({ ...input, options: options.learn }, options.gate, numUpdates);
+  if (first.gate === null || first.gate.verdict === 'pass') return first;
+  return once({ ...input, options: careful(options.learn) }, options.gate, numUpdates);
+}
+
+async function once(input: UpdateInput, options: GateOptions, turn: number): Promise<Attempt> {
+  const replay = input.replay.copy();
+  const result = await update({ ...input, replay });
+  if (result.values === null) return { result, gate: null, values: null, replay };
+  await input.pace();
+  const { model, start, maxTokens } = input;
+  const answers = replay.all().filter(({ kind }) => kind === 'answer');
+  const { prepared: earlier } = await prepare(
+    model,
+    rotated(answers, turn * options.numEarlier, options.numEarlier),
+    maxTokens,
+  );
+  const { values, learned } = result;
+  const gate = await runGate({ model, values, parent: start, learned, earlier, turn }, options);
+  return { result, gate, values, replay };
+}
+
+/** `count` of the examples from a place on, round and round. */
+function rotated(examples: readonly Example[], from: number, count: number): Example[] {
+  const size = examples.length;
+  return Array.from({ length: Math.min(count, size) }, (_, index) => examples[(from + index) % size]!);
+}

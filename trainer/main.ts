@@ -1,0 +1,156 @@
+/** The trainer as a process: options as JSON in, work until it is asked to end, or until its server is gone. */
+import { setPriority } from 'node:os';
+import { join } from 'node:path';
+import type { FromTrainer, ToTrainer } from '../core/learning/trainer-messages.ts';
+import type { TrainerOptions } from '../core/learning/trainer-options.ts';
+import { readAliases, servedBase } from '../core/registry/aliases.ts';
+import { listBaseVersions } from '../core/registry/base-versions.ts';
+import { learningLayout } from '../core/registry/learning-layout.ts';
+import { consolidate, sweepConsolidation } from './consolidate/consolidate.ts';
+import { gateDefaults } from './gate/gate-options.ts';
+import { learnDefaults } from './learn/learn-options.ts';
+import { Consolidation } from './loop/consolidation.ts';
+import { learn } from './loop/learn.ts';
+import { Ledger } from './loop/ledger.ts';
+import { LineStore } from './loop/line-store.ts';
+import { loadValues } from './loop/load-values.ts';
+import { lock } from './loop/lock.ts';
+import { Pace, paceDefaults } from './loop/pace.ts';
+import { type OpenedTrainer, ServedTrainer } from './loop/served-trainer.ts';
+import { sweepUnfinishedWeights, sweepWeights } from './loop/sweep-weights.ts';
+import { Trainer } from './loop/trainer.ts';
+import { openTrainableModel } from './model/trainable-model.ts';
+
+const idleMs = 100;
+const firstBackOffMs = 1_000;
+const maxBackOffMs = 30_000;
+/** On a machine that is never idle, what is polite takes hours. */
+const consolidationMs = 6 * 3_600_000;
+const maxAnswer = 2_000;
+const maxContext = 8_000;
+
+const options = JSON.parse(process.argv[2] ?? '{}') as TrainerOptions;
+const layout = learningLayout(options.dir);
+const pace = new Pace(paceDefaults, () => performance.now());
+const closing = new AbortController();
+const bases = join(layout.trainer, 'bases');
+const tell = (message: FromTrainer): void => {
+  if (process.connected) process.send?.(message, () => {});
+  else if (message.kind === 'log') process.stderr.write(`${message.message}\n`);
+};
+
+const log = (message: string): void => tell({ kind: 'log', message });
+
+process.on('message', (message: ToTrainer) => {
+  if (message.kind === 'load') pace.told(message.isBusy);
+  else closing.abort();
+});
+for (const event of ['disconnect', 'SIGTERM', 'SIGINT'] as const) process.on(event, () => closing.abort());
+
+interface Stores {
+  readonly lines: LineStore;
+  readonly ledger: Ledger;
+}
+
+async function openTrainer({ lines, ledger }: Stores, version: string | null): Promise<OpenedTrainer> {
+  const { rank, alpha, targets, frozenShare, modelsDir } = options;
+  const model = await openTrainableModel({
+    modelsDir,
+    name: options.model,
+    ...(version === null ? {} : { version }),
+    folder: bases,
+    shape: { rank, alpha, targets, frozenShare },
+    threads: options.threads,
+  });
+  const { settleMs, maxTokens, maxReplay, maxPerAccountDay } = options;
+  const trainer = new Trainer({
+    model,
+    merged: await mergedInto(model.version),
+    layout,
+    lines,
+    ledger,
+    options: {
+      learn: learnDefaults,
+      gate: gateDefaults,
+      curate: { maxAnswer, maxContext, maxPerAccountDay },
+      replay: { maxExamples: maxReplay, maxPerAccount: Math.ceil(maxReplay / 2) },
+      settleMs,
+      maxTokens,
+    },
+    load: (id) => loadValues(layout.adapters, id, model),
+    learn,
+    pace: () => pace.wait(),
+    now: () => new Date(),
+    log,
+  });
+  await trainer.recover();
+  tell({ kind: 'ready' });
+  return { version: model.version, turn: () => trainer.turn(), close: () => model.close() };
+}
+
+async function mergedInto(version: string): Promise<string[]> {
+  const all = await listBaseVersions(options.modelsDir, options.model);
+  const merged = all.find((manifest) => manifest.version === version)?.source.merged ?? [];
+  return merged.map(({ adapter }) => adapter);
+}
+
+function createConsolidation({ lines, ledger }: Stores): Consolidation {
+  const { modelsDir, model, threads, nice } = options;
+  return new Consolidation({
+    ...{ layout, modelsDir, model, threads, lines, ledger, consolidate, log },
+    niceness: nice,
+    timeoutMs: consolidationMs,
+    onMade: async () => sweepWeights(bases, modelsDir, await versionsInUse()),
+    now: () => new Date(),
+  });
+}
+
+async function versionsInUse(): Promise<string[]> {
+  const served = servedBase(await readAliases(layout.aliases), options.model);
+  return served === null ? [] : [served];
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function work(trainer: ServedTrainer, consolidation: Consolidation): Promise<void> {
+  let backOffMs = firstBackOffMs;
+  while (!closing.signal.aborted) {
+    try {
+      await consolidation.poll();
+      if (!(await trainer.turn())) await sleep(idleMs);
+      backOffMs = firstBackOffMs;
+    } catch (error) {
+      log(`the trainer failed and tries again: ${messageOf(error)}`);
+      await sleep(backOffMs);
+      backOffMs = Math.min(maxBackOffMs, 2 * backOffMs);
+    }
+  }
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);
+
+try {
+  setPriority(options.nice);
+  const unlock = lock(layout.trainer);
+  process.once('exit', unlock);
+  await sweepConsolidation({ modelsDir: options.modelsDir, layout });
+  await sweepUnfinishedWeights(bases);
+  await sweepWeights(bases, options.modelsDir, await versionsInUse());
+  const stores = {
+    lines: await LineStore.open(join(layout.trainer, 'lines')),
+    ledger: await Ledger.open(layout),
+  };
+  const { model } = options;
+  const trainer = new ServedTrainer({ layout, model, open: (version) => openTrainer(stores, version) });
+  const consolidation = createConsolidation(stores);
+  // At once: an update that is under way may take longer than there is time.
+  closing.signal.addEventListener('abort', () => void consolidation.close());
+  await work(trainer, consolidation);
+  await consolidation.close();
+  process.exit(0);
+} catch (error) {
+  tell({ kind: 'log', message: messageOf(error) });
+  process.exitCode = 1;
+  process.disconnect?.();
+}
