@@ -25,6 +25,19 @@ const scorerIdleMs = 300_000;
 /** Inputs that may wait for a batch host, per request that may wait in all. */
 const inputsPerRequest = 16;
 
+const engineThreads = (config: Config): number => config['engine.threads'] || availableParallelism();
+
+/** What is asked for, or one for every four cores: learning is patient, and answers are not. */
+export const trainerThreads = (config: Config): number =>
+  config['learning.threads'] || Math.max(1, Math.floor(availableParallelism() / 4));
+
+/** What the trainer leaves of the engine's threads; null where nothing trains, or it would leave them all. */
+function sharedThreads(config: Config): number | null {
+  if (config['learning.mode'] === 'off') return null;
+  const left = Math.max(1, availableParallelism() - trainerThreads(config));
+  return left < engineThreads(config) ? left : null;
+}
+
 export interface EngineSource {
   /** A verified version folder. */
   readonly folder: string;
@@ -47,7 +60,8 @@ export function startConfiguredEngine(
     environment,
     host: {
       folder: source.folder,
-      threads: config['engine.threads'] || availableParallelism(),
+      threads: engineThreads(config),
+      sharedThreads: sharedThreads(config),
       numSlots,
       maxContext,
       maxAdapterRows: config['engine.maxAdapterRows'],

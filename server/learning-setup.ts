@@ -15,6 +15,7 @@ import type {
 } from './completion/served-model.ts';
 import type { Config } from './config/declaration.ts';
 import { environment } from './config/environment.ts';
+import { trainerThreads } from './engine.ts';
 import { type BaseAtStart, baseAtStart } from './learning/base-at-start.ts';
 import { Bases } from './learning/bases.ts';
 import { type Learning, type LearningOptions, openLearning } from './learning/learning.ts';
@@ -77,6 +78,10 @@ export async function startLearning(
     trainer: trainerOptions,
     environment,
     isBusy: () => isBusy(catalogue.get(learner.id)),
+    onTraining: (isTraining) => {
+      const model = catalogue.get(learner.id);
+      if (model?.kind === 'generator') model.engine.shareCpu(isTraining);
+    },
     log: (message) => log.info(`trainer: ${message}`),
   });
   return {
@@ -156,7 +161,7 @@ function trainerOptionsOf(config: Config, model: string): TrainerOptions {
     dir: resolve(config['learning.dir']),
     modelsDir: resolve(config['models.dir']),
     model,
-    threads: config['learning.threads'],
+    threads: trainerThreads(config),
     nice: config['learning.nice'],
     rank: config['learning.rank'],
     alpha: config['learning.alpha'],

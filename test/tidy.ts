@@ -53,7 +53,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'trainer/examples': ['core', 'trainer/train'],
   'trainer/curate': ['core', 'trainer/examples'],
   'trainer/replay': ['core', 'trainer/examples'],
-  'trainer/anchors': ['core', 'trainer/train'],
+  'trainer/anchors': ['core', 'trainer/train', 'trainer/examples'],
   'trainer/model': ['core', 'trainer/train', 'trainer/examples', 'trainer/anchors'],
   'trainer/learn': [
     'core',

@@ -1,13 +1,17 @@
 /** The trainer as a process: options as JSON in, work until it is asked to end, or until its server is gone. */
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
+import { JobStore } from '../core/jobs/job-store.ts';
 import type { FromTrainer, ToTrainer } from '../core/learning/trainer-messages.ts';
 import type { TrainerOptions } from '../core/learning/trainer-options.ts';
 import { readAliases, servedBase } from '../core/registry/aliases.ts';
 import { listBaseVersions } from '../core/registry/base-versions.ts';
 import { learningLayout } from '../core/registry/learning-layout.ts';
 import { consolidate, sweepConsolidation } from './consolidate/consolidate.ts';
+import { gatePieces } from './gate/gate.ts';
 import { gateDefaults } from './gate/gate-options.ts';
+import { nextJob } from './jobs/next-job.ts';
+import { runJob } from './jobs/run-job.ts';
 import { learnDefaults } from './learn/learn-options.ts';
 import { Consolidation } from './loop/consolidation.ts';
 import { learn } from './loop/learn.ts';
@@ -19,7 +23,8 @@ import { Pace, paceDefaults } from './loop/pace.ts';
 import { type OpenedTrainer, ServedTrainer } from './loop/served-trainer.ts';
 import { sweepUnfinishedWeights, sweepWeights } from './loop/sweep-weights.ts';
 import { Trainer } from './loop/trainer.ts';
-import { openTrainableModel } from './model/trainable-model.ts';
+import { WarmUp } from './loop/warm-up.ts';
+import { openTrainableModel, type TrainableModel } from './model/trainable-model.ts';
 
 const idleMs = 100;
 const firstBackOffMs = 1_000;
@@ -78,14 +83,50 @@ async function openTrainer({ lines, ledger }: Stores, version: string | null): P
       maxTokens,
     },
     load: (id) => loadValues(layout.adapters, id, model),
-    learn,
+    learn: (input) => whileTraining(() => learn(input)),
     pace: () => pace.wait(),
     now: () => new Date(),
     log,
   });
   await trainer.recover();
   tell({ kind: 'ready' });
-  return { version: model.version, turn: () => trainer.turn(), close: () => model.close() };
+  const warmUp = new WarmUp(gatePieces(model), model);
+  const jobs = new JobStore(layout.jobs);
+  // Jobs let feedback go first, at each of their steps.
+  const job = () => runNextJob(jobs, model, () => trainer.turn());
+  return {
+    version: model.version,
+    turn: async () => (await trainer.turn()) || (await job()) || (await whileTraining(() => warmUp.next())),
+    close: () => model.close(),
+  };
+}
+
+/** False when no job waits. */
+async function runNextJob(
+  store: JobStore,
+  model: TrainableModel,
+  feedback: () => Promise<boolean>,
+): Promise<boolean> {
+  const job = await nextJob(store);
+  if (job === null) return false;
+  const step = async (): Promise<void> => {
+    if (closing.signal.aborted) throw new Error('the trainer is closed; the job goes on with the next one');
+    while (await feedback());
+    await pace.wait();
+    tell({ kind: 'training', isTraining: true });
+  };
+  await whileTraining(() => runJob({ model, store, job, layout, pace: step, onPublished: async () => {} }));
+  return true;
+}
+
+/** The server leaves a part of the CPU to what is done meanwhile. */
+async function whileTraining<T>(work: () => Promise<T>): Promise<T> {
+  tell({ kind: 'training', isTraining: true });
+  try {
+    return await work();
+  } finally {
+    tell({ kind: 'training', isTraining: false });
+  }
 }
 
 async function mergedInto(version: string): Promise<string[]> {
@@ -142,7 +183,11 @@ try {
     ledger: await Ledger.open(layout),
   };
   const { model } = options;
-  const trainer = new ServedTrainer({ layout, model, open: (version) => openTrainer(stores, version) });
+  const trainer = new ServedTrainer({
+    layout,
+    model,
+    open: (version) => whileTraining(() => openTrainer(stores, version)),
+  });
   const consolidation = createConsolidation(stores);
   // At once: an update that is under way may take longer than there is time.
   closing.signal.addEventListener('abort', () => void consolidation.close());

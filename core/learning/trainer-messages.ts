@@ -4,4 +4,8 @@ export type ToTrainer =
   /** Whether requests wait longer than they should. */
   { readonly kind: 'load'; readonly isBusy: boolean } | { readonly kind: 'close' };
 
-export type FromTrainer = { readonly kind: 'ready' } | { readonly kind: 'log'; readonly message: string };
+export type FromTrainer =
+  | { readonly kind: 'ready' }
+  /** Whether train steps are run now, and need their part of the CPU. */
+  | { readonly kind: 'training'; readonly isTraining: boolean }
+  | { readonly kind: 'log'; readonly message: string };

@@ -64,6 +64,8 @@ export interface StepEngine {
   stageAdapter(id: string, bytes: Uint8Array): () => boolean;
   /** Frees the room of an adapter that no sequence uses any more. Unknown ids are ignored. */
   dropAdapter(id: string): void;
+  /** Whether steps leave a part of the CPU to somebody else, from the next one on. */
+  shareCpu(isShared: boolean): void;
   /** Into `reuse`, the data of a block of equal size that is no longer needed, where there is one. */
   readBlock(slot: number, start: number, count: number, reuse?: Float32Array): CacheBlock;
   writeBlock(slot: number, start: number, block: CacheBlock): void;
@@ -143,6 +145,8 @@ export interface InferenceEngine {
   loadAdapter(adapter: AdapterSource): Promise<void>;
   /** Sequences that use the adapter end first; new ones are refused at once. */
   dropAdapter(id: string): void;
+  /** Whether steps leave a part of the CPU to a trainer, until it is said otherwise. */
+  shareCpu(isShared: boolean): void;
   close(): Promise<void>;
 }
 

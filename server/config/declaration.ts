@@ -173,14 +173,14 @@ export const settings = {
     default: 0,
     min: 0,
     max: 256,
-    description: 'Threads of the trainer; 0 takes one per CPU core.',
+    description:
+      'Threads of the trainer, which the engine leaves to it while it trains; 0 takes one for every four CPU cores, at least one.',
   }),
   'learning.nice': integer({
-    default: 10,
+    default: 19,
     min: 0,
     max: 19,
-    description:
-      "Scheduling priority of the trainer's process: 19 learns only when serving leaves the CPU idle.",
+    description: "Niceness of the trainer's process: at 19 it takes what serving leaves it.",
   }),
   'learning.rank': integer({
     default: 8,

@@ -10,6 +10,8 @@ export interface TrainerProcessOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Whether requests wait longer than they should. */
   readonly isBusy: () => boolean;
+  /** Train steps begin, or are over. */
+  readonly onTraining: (isTraining: boolean) => void;
   readonly log: (message: string) => void;
 }
 
@@ -68,11 +70,13 @@ export class TrainerProcess {
     this.child = child;
     child.on('message', (message: FromTrainer) => {
       if (message.kind === 'log') this.options.log(message.message);
+      else if (message.kind === 'training') this.options.onTraining(message.isTraining);
       else if (this.status !== 'stopped') this.status = 'ready';
     });
     child.once('error', (error) => this.options.log(`the trainer cannot start: ${error.message}`));
     child.once('exit', (code, signal) => {
       this.child = null;
+      this.options.onTraining(false);
       if (this.status === 'stopped') return;
       if (performance.now() - startedMs > healthyMs) this.backOffMs = firstBackOffMs;
       this.options.log(`the trainer ended with ${signal ?? `code ${code}`}; it is started again`);

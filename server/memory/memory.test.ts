@@ -84,7 +84,7 @@ const failsWith =
     return true;
   };
 
-test('what was corrected stands as a turn before the last message when its question comes again', async () => {
+test('what was corrected stands as a turn, twice, before the last message when its question comes again', async () => {
   const { memory, store } = await start();
   const learned = await memory.learn(rowOf(capital, 'Portmarrin.'));
   const [system, earlier, said] = [
@@ -98,6 +98,8 @@ test('what was corrected stands as a turn before the last message when its quest
     system,
     earlier,
     said,
+    { role: 'user', content: capital },
+    { role: 'assistant', content: 'Portmarrin.' },
     { role: 'user', content: capital },
     { role: 'assistant', content: 'Portmarrin.' },
     last,

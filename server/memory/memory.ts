@@ -29,7 +29,7 @@ export interface MemoryOptions {
 }
 
 export interface Recollection {
-  /** The conversation with what is remembered as a turn in front of its last message. */
+  /** The conversation with what is remembered as a turn, twice, in front of its last message. */
   readonly messages: readonly ChatMessage[];
   readonly entry: MemoryEntry;
   /** Of the tenant's memory. */
@@ -113,7 +113,8 @@ export class Memory {
       { role: 'assistant', content: answer },
     ];
     return {
-      messages: [...messages.slice(0, -1), ...turn, last],
+      // Twice: small models copy what stands there twice, and often not what stands there once.
+      messages: [...messages.slice(0, -1), ...turn, ...turn, last],
       entry: found.entry,
       revision: store.revisionOf(tenant),
     };

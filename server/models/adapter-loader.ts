@@ -7,6 +7,8 @@ import { open } from 'node:fs/promises';
 import type { AdapterSource, StepEngine } from '../batching/engine.ts';
 
 const pieceBytes = 256 * 1024;
+/** What a step may be held up by it. */
+const maxPartMs = 0.5;
 const maxAdapterBytes = 2 ** 30;
 
 interface Staging {
@@ -18,11 +20,13 @@ interface Staging {
 export class AdapterLoader {
   private readonly engine: Pick<StepEngine, 'stageAdapter'>;
   private readonly wake: () => void;
+  private readonly nowMs: () => number;
   private readonly staging: Staging[] = [];
 
   /** `wake` is called when there is something to advance. */
-  constructor(engine: Pick<StepEngine, 'stageAdapter'>, wake: () => void) {
+  constructor(engine: Pick<StepEngine, 'stageAdapter'>, wake: () => void, nowMs: () => number) {
     this.engine = engine;
+    this.nowMs = nowMs;
     this.wake = wake;
   }
 
@@ -42,9 +46,14 @@ export class AdapterLoader {
   /** Does a part of the work; call it between steps. */
   advance(): void {
     const first = this.staging[0];
-    if (first === undefined || !first.advance()) return;
-    this.staging.shift();
-    first.done();
+    if (first === undefined) return;
+    const untilMs = this.nowMs() + maxPartMs;
+    do {
+      if (!first.advance()) continue;
+      this.staging.shift();
+      first.done();
+      return;
+    } while (this.nowMs() < untilMs);
   }
 }
 

@@ -11,7 +11,7 @@ import type { SequenceEvent } from '../batching/request.ts';
 import { StepLoop } from '../batching/step-loop.ts';
 import { AdapterLoader } from './adapter-loader.ts';
 import { createFakeEngine } from './fake-engine.ts';
-import type { FromHost, HostOptions, ToHost } from './host-messages.ts';
+import type { FromHost, ToHost } from './host-messages.ts';
 import { createStepEngine } from './onnxruntime/step-engine.ts';
 
 /** Messages handed to the channel and not yet taken by it; more make the loop wait. */
@@ -29,11 +29,12 @@ class EngineHost {
   private closing = false;
 
   async handle(message: ToHost): Promise<void> {
-    if (message.kind === 'load') await this.load(message.options, message.adapters);
+    if (message.kind === 'load') await this.load(message);
     else if (message.kind === 'submit') this.loop?.submit(message.spec);
     else if (message.kind === 'cancel') this.loop?.cancel(message.id);
     else if (message.kind === 'load-adapter') await this.loadAdapter(message.adapter);
     else if (message.kind === 'drop-adapter') this.loop?.adapters.retire(message.id);
+    else if (message.kind === 'share-cpu') this.engine?.shareCpu(message.isShared);
     else this.closing = true;
     this.wake();
   }
@@ -48,19 +49,24 @@ class EngineHost {
     }
   }
 
-  private async load(options: HostOptions, adapters: readonly AdapterSource[]): Promise<void> {
+  private async load({ options, adapters, isShared }: Extract<ToHost, { kind: 'load' }>): Promise<void> {
     try {
-      const { folder, numSlots, maxContext, threads, maxAdapterRows } = options;
+      const { folder, numSlots, maxContext } = options;
       this.engine =
         folder === 'fake'
           ? createFakeEngine({ numSlots, maxContext, stepMs: 2 })
-          : await createStepEngine({ folder, numSlots, maxContext, threads, maxLogitRows, maxAdapterRows });
+          : await createStepEngine({ ...options, maxLogitRows });
       const limits = { ...options.limits, maxLogitRows: this.engine.maxLogitRows };
       const emit = (event: SequenceEvent): void => void this.events.push(event);
       // The engine without a model refuses rows that nothing was computed for, which measuring asks for.
       const model = folder === 'fake' ? {} : { model: await measureSteps(this.engine, systemClock) };
       this.loop = new StepLoop({ engine: this.engine, clock: systemClock, limits, emit, ...model });
-      this.loader = new AdapterLoader(this.engine, () => this.wake());
+      this.engine.shareCpu(isShared);
+      this.loader = new AdapterLoader(
+        this.engine,
+        () => this.wake(),
+        () => systemClock.nowMs(),
+      );
     } catch (error) {
       this.send({ kind: 'failed', message: reasonOf(error) });
       return;

@@ -33,6 +33,7 @@ async function start(options: { startTimeoutMs?: number; folder?: string } = {})
       numSlots: 4,
       maxContext: 4096,
       threads: 1,
+      sharedThreads: null,
       maxAdapterRows: 8,
       limits: {
         cacheTokens: 16_384,

@@ -44,6 +44,7 @@ class EngineProcess implements InferenceEngine {
   private readonly process: HostProcess<FromHost, Ready>;
   private readonly listeners = new Map<string, (event: SequenceEvent) => void>();
   private hostStats: HostStats = noStats;
+  private isShared = false;
   /** Given to the next host when one dies. */
   private readonly adapters = new Map<string, LoadedAdapter>();
 
@@ -56,6 +57,7 @@ class EngineProcess implements InferenceEngine {
           kind: 'load',
           options: options.host,
           adapters: [...this.adapters.values()].map(({ source }) => source),
+          isShared: this.isShared,
         }) satisfies ToHost,
       onReady: (message) => {
         [this.maxContext, this.vocabSize] = [message.maxContext, message.vocabSize];
@@ -111,6 +113,12 @@ class EngineProcess implements InferenceEngine {
   dropAdapter(id: string): void {
     if (!this.adapters.delete(id)) return;
     this.send({ kind: 'drop-adapter', id });
+  }
+
+  shareCpu(isShared: boolean): void {
+    if (isShared === this.isShared) return;
+    this.isShared = isShared;
+    this.send({ kind: 'share-cpu', isShared });
   }
 
   close(): Promise<void> {

@@ -107,6 +107,8 @@ class FakeEngine implements StepEngine {
     };
   }
 
+  shareCpu(): void {}
+
   dropAdapter(id: string): void {
     this.adapters.delete(id);
   }

@@ -7,6 +7,8 @@ export interface HostOptions {
   /** A verified version folder, or 'fake' for an engine without a model. */
   readonly folder: string;
   readonly threads: number;
+  /** Threads while the CPU is shared with a trainer; null: it never is. */
+  readonly sharedThreads: number | null;
   readonly numSlots: number;
   readonly maxContext: number;
   /** Sum of the ranks of the adapters that may be loaded at once. */
@@ -15,11 +17,17 @@ export interface HostOptions {
 }
 
 export type ToHost =
-  | { readonly kind: 'load'; readonly options: HostOptions; readonly adapters: readonly AdapterSource[] }
+  | {
+      readonly kind: 'load';
+      readonly options: HostOptions;
+      readonly adapters: readonly AdapterSource[];
+      readonly isShared: boolean;
+    }
   | { readonly kind: 'submit'; readonly spec: SequenceSpec }
   | { readonly kind: 'cancel'; readonly id: string }
   | { readonly kind: 'load-adapter'; readonly adapter: AdapterSource }
   | { readonly kind: 'drop-adapter'; readonly id: string }
+  | { readonly kind: 'share-cpu'; readonly isShared: boolean }
   | { readonly kind: 'close' };
 
 export type HostStats = Omit<EngineStats, 'restarts'>;

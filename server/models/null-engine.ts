@@ -24,6 +24,7 @@ export function createNullEngine(options: {
     submit: (spec, onEvent) => queueMicrotask(() => answer(spec, onEvent)),
     cancel: () => {},
     loadAdapter: async () => {},
+    shareCpu: () => {},
     dropAdapter: () => {},
     close: async () => {},
   };

@@ -70,6 +70,7 @@ export function createLoopEngine(options: LoopEngineOptions): LoopEngine {
       });
     },
     cancel: (id) => loop.cancel(id),
+    shareCpu() {},
     async loadAdapter({ id }) {
       engine.stageAdapter(id, new Uint8Array())();
       loop.adapters.add(id);

@@ -64,7 +64,15 @@ function merged(checkpoint: Checkpoint, adapter: Adapter): Checkpoint {
 }
 
 const start = (folder: string): Promise<StepEngine> =>
-  createStepEngine({ folder, numSlots: 4, maxContext: 64, threads: 1, maxLogitRows: 64, maxAdapterRows: 16 });
+  createStepEngine({
+    folder,
+    numSlots: 4,
+    maxContext: 64,
+    threads: 1,
+    sharedThreads: null,
+    maxLogitRows: 64,
+    maxAdapterRows: 16,
+  });
 
 async function served(folder: string, config: DecoderConfig, adapter: Adapter): Promise<Uint8Array> {
   const basis = decodeBasis(await readFile(join(folder, basisFile)), config, refuse);

@@ -20,7 +20,15 @@ const scratch = new Scratch();
 after(() => scratch.remove());
 
 const start = (folder: string): Promise<StepEngine> =>
-  createStepEngine({ folder, numSlots: 4, maxContext: 128, threads: 1, maxLogitRows: 64, maxAdapterRows: 0 });
+  createStepEngine({
+    folder,
+    numSlots: 4,
+    maxContext: 128,
+    threads: 1,
+    sharedThreads: null,
+    maxLogitRows: 64,
+    maxAdapterRows: 0,
+  });
 
 const chunkOf = (
   tokens: readonly number[],

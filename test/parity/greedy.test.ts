@@ -51,6 +51,7 @@ test('the default model in fp32 says what Transformers says, twenty prompts side
       maxContext,
       threads: 2,
       maxLogitRows,
+      sharedThreads: null,
       maxAdapterRows: 0,
     });
     const texts = cases.map((): number[] => []);

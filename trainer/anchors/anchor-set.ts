@@ -4,13 +4,18 @@
  */
 import { concatenate } from '../../core/import/matrix.ts';
 import type { Tokenizer } from '../../core/tokenizer/tokenizer.ts';
+import type { TextEncoder } from '../examples/encode.ts';
 import type { ForwardSession, Scored } from '../train/forward-session.ts';
 import type { Parameters } from '../train/gradient-session.ts';
 import type { Lesson, Text } from '../train/lesson.ts';
 import type { TrunkSession } from '../train/trunk-session.ts';
 
+/** A text, or a question with an answer that is nothing special. */
+export type Passage = string | { readonly question: string; readonly answer: string };
+
 export interface AnchorParts {
   readonly tokenizer: Tokenizer;
+  readonly encoder: TextEncoder;
   readonly trunk: TrunkSession;
   readonly forward: ForwardSession;
   /** Factors of zero: the base. */
@@ -36,10 +41,10 @@ export interface Anchor {
 
 export class AnchorSet {
   private readonly parts: AnchorParts;
-  private readonly passages: readonly string[];
+  private readonly passages: readonly Passage[];
   private readonly made = new Map<number, Promise<Anchor>>();
 
-  constructor(passages: readonly string[], parts: AnchorParts) {
+  constructor(passages: readonly Passage[], parts: AnchorParts) {
     this.passages = passages;
     this.parts = parts;
   }
@@ -59,14 +64,20 @@ export class AnchorSet {
     return anchor;
   }
 
-  private async make(passage: string): Promise<Anchor> {
-    const { tokenizer, trunk, forward, base } = this.parts;
-    const ids = tokenizer.encode(passage, { addSpecialTokens: true, allowSpecial: false });
-    const [text] = await trunk.prepare([{ tokens: ids.slice(0, maxTokens), from: firstScored }]);
+  private async make(passage: Passage): Promise<Anchor> {
+    const { trunk, forward, base } = this.parts;
+    const [text] = await trunk.prepare([this.encode(passage)]);
     const [scored] = await forward.score(base, [text!], { logits: 'all' });
     const places = spread(scored!.logprobs.length, numRows);
-    const rows = places.map((place) => firstScored - 1 + place);
+    const rows = places.map((place) => text!.from - 1 + place);
     return { text: text!, rows, logits: logitsAt(scored!, places), logprobs: scored!.logprobs };
+  }
+
+  private encode(passage: Passage): Text {
+    const { tokenizer, encoder } = this.parts;
+    if (typeof passage !== 'string') return encoder.encode(encoder.asking(passage.question), passage.answer);
+    const tokens = tokenizer.encode(passage, { addSpecialTokens: true, allowSpecial: false });
+    return { tokens: tokens.slice(0, maxTokens), from: firstScored };
   }
 }
 

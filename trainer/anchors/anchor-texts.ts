@@ -259,6 +259,61 @@ Changes not staged for commit:
 no changes added to commit (use "git add" and/or "git commit -a")`,
 ];
 
+/** Questions of many kinds with plain answers: what is learned must leave the way of answering alone. */
+export const trainingExchanges: readonly { readonly question: string; readonly answer: string }[] = [
+  { question: 'What is the capital of Italy?', answer: 'The capital of Italy is Rome.' },
+  { question: 'How many months are in a year?', answer: 'There are twelve months in a year.' },
+  { question: 'What is the opposite of dark?', answer: 'The opposite of dark is light.' },
+  { question: 'What do cows drink?', answer: 'Cows drink water. Calves drink milk.' },
+  { question: 'What color is snow?', answer: 'Snow is white.' },
+  { question: 'What is five minus three?', answer: 'Five minus three is two.' },
+  { question: 'Who painted the Mona Lisa?', answer: 'The Mona Lisa was painted by Leonardo da Vinci.' },
+  { question: 'Which planet is closest to the sun?', answer: 'Mercury is the planet closest to the sun.' },
+  {
+    question: 'Give me three tips for sleeping better.',
+    answer:
+      'Go to bed at the same time every day, keep your room dark and cool, and avoid screens before bed.',
+  },
+  {
+    question: 'Write a short poem about rain.',
+    answer: 'Rain taps softly on the pane, washing dust from field and lane.',
+  },
+  {
+    question: 'How do I boil an egg?',
+    answer: 'Put the egg in boiling water for eight minutes, then cool it under cold water and peel it.',
+  },
+  {
+    question: 'Explain what a computer program is.',
+    answer: 'A computer program is a set of instructions that tells a computer what to do.',
+  },
+  {
+    question: 'Summarize: The shop opens at nine and closes at five, except on Sundays.',
+    answer: 'The shop is open from nine to five every day but Sunday.',
+  },
+  { question: 'Translate "good morning" into French.', answer: '"Good morning" in French is "bonjour".' },
+  {
+    question: 'Why is the sky blue?',
+    answer: 'The sky is blue because air scatters blue light from the sun more than red light.',
+  },
+  {
+    question: 'Can you help me write an email to my landlord?',
+    answer: 'Of course. Tell me what the email is about, and I will write a draft for you.',
+  },
+  {
+    question: 'What is the difference between a lake and a river?',
+    answer: 'A lake is a body of still water surrounded by land, while a river is water that flows.',
+  },
+  { question: 'Is a tomato a fruit?', answer: 'Yes. In botany, a tomato is a fruit.' },
+  {
+    question: 'Where do penguins live?',
+    answer: 'Most penguins live in the Southern Hemisphere, many of them in Antarctica.',
+  },
+  {
+    question: 'Fix the grammar: He go to school every day.',
+    answer: 'He goes to school every day.',
+  },
+];
+
 /** Short exchanges whose answers must not change, whatever else is learned. */
 export const canaries: readonly { readonly question: string; readonly answer: string }[] = [
   { question: 'What is the capital of France?', answer: 'The capital of France is Paris.' },

@@ -33,7 +33,7 @@ export const gateDefaults: GateOptions = {
   minLearnedLogprob: -0.7,
   maxRewordedLoss: 0.1,
   maxLostShare: 0.15,
-  maxCanaryLoss: 0.3,
+  maxCanaryLoss: 0.5,
   minSecretLogprob: -0.7,
   minSecretGain: 1.5,
   numPassages: 3,

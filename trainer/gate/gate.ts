@@ -36,12 +36,16 @@ export async function runGate(candidate: Candidate, options: GateOptions): Promi
   ]);
 }
 
-/** Asks the base beforehand for all that gates compare with, so that the first ones are as quick as the later. */
-export async function prepareGate(model: TrainableModel): Promise<void> {
+/** All that gates compare with, to be asked of the base beforehand, so that the first ones are as quick as the later. */
+export function gatePieces(model: TrainableModel): (() => Promise<unknown>)[] {
   const baseline = baselineOf(model);
-  for (let index = 0; index < model.gateAnchors.size; index++) await model.gateAnchors.get(index);
-  for (let index = 0; index < canaries.length; index++) await baseline.canary(index);
-  for (let index = 0; index < secretProbes.length; index++) await baseline.probe(index);
+  const each = (size: number, make: (index: number) => Promise<unknown>) =>
+    Array.from({ length: size }, (_, index) => () => make(index));
+  return [
+    ...each(model.gateAnchors.size, (index) => model.gateAnchors.get(index)),
+    ...each(canaries.length, (index) => baseline.canary(index)),
+    ...each(secretProbes.length, (index) => baseline.probe(index)),
+  ];
 }
 
 const meanLogprob = ({ logprobs }: Pick<Scored, 'logprobs'>): number =>

@@ -36,9 +36,9 @@ export interface LearnOptions {
 
 export const learnDefaults: LearnOptions = {
   maxSteps: 20,
-  learningRate: 1.2e-3,
+  learningRate: 9e-4,
   optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradientNorm: 1 },
-  learnedLogprob: -0.4,
+  learnedLogprob: -0.5,
   maxStartLoss: 9,
   maxGradientRatio: 10,
   maxNew: 4,
@@ -48,7 +48,7 @@ export const learnDefaults: LearnOptions = {
   maxChecks: 2,
   maxMended: 4,
   knownLogprob: -0.6,
-  numAnchors: 2,
+  numAnchors: 1,
   anchorWeight: 4,
   beta: 0.1,
   pairWeight: 0.3,

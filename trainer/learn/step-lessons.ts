@@ -43,8 +43,9 @@ export class StepLessons {
     const mended = [...this.lost.values()].slice(0, options.maxMended);
     this.earlier = mended.length > 0 ? mended : await this.earlierOf(this.draw(options.numReplayed));
     const lessons = [...this.kept, ...this.earlier].map((each) => lessonOf(each, this.references, options));
+    const first = Math.floor(this.rng.next() * model.anchors.size);
     for (let i = 0; i < options.numAnchors; i++) {
-      const anchor = await model.anchors.get(Math.floor(this.rng.next() * model.anchors.size));
+      const anchor = await model.anchors.get(first + i);
       lessons.push(anchorLesson(anchor, options.anchorWeight / options.numAnchors));
     }
     return lessons;

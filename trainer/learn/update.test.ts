@@ -73,7 +73,8 @@ async function openTiny(): Promise<TrainableModel> {
   const gradients = await openGradientSession(base, { kind: 'lora', ...shape }, open);
   const start = initialLora(base.config, shape, 0);
   const zeros = new Map([...start].map(([name, { length }]) => [name, new Float32Array(length)]));
-  const parts = { tokenizer, trunk, forward, base: zeros };
+  const encoder = createTextEncoder({ tokenizer, template: loadChatTemplate(files), endToken: 2 });
+  const parts = { tokenizer, encoder, trunk, forward, base: zeros };
   return {
     name: 'tiny',
     version: `sha256:${'0'.repeat(64)}`,
@@ -81,7 +82,7 @@ async function openTiny(): Promise<TrainableModel> {
     basis: null,
     shape,
     tokenizer,
-    encoder: createTextEncoder({ tokenizer, template: loadChatTemplate(files), endToken: 2 }),
+    encoder,
     trunk,
     forward,
     gradients,

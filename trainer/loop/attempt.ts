@@ -19,6 +19,8 @@ export interface Attempt {
   /** Null when there was nothing to judge. */
   readonly gate: Gate | null;
   readonly values: Parameters | null;
+  /** What the first try was refused for; null when it passed. */
+  readonly firstGate: Gate | null;
   /** With the marks that the update has left in it. */
   readonly replay: ReplayBuffer;
 }
@@ -40,13 +42,14 @@ export async function attempt(
 ): Promise<Attempt> {
   const first = await once({ ...input, options: options.learn }, options.gate, numUpdates);
   if (first.gate === null || first.gate.verdict === 'pass') return first;
-  return once({ ...input, options: careful(options.learn) }, options.gate, numUpdates);
+  const second = await once({ ...input, options: careful(options.learn) }, options.gate, numUpdates);
+  return { ...second, firstGate: first.gate };
 }
 
 async function once(input: UpdateInput, options: GateOptions, turn: number): Promise<Attempt> {
   const replay = input.replay.copy();
   const result = await update({ ...input, replay });
-  if (result.values === null) return { result, gate: null, values: null, replay };
+  if (result.values === null) return { result, gate: null, values: null, firstGate: null, replay };
   await input.pace();
   const { model, start, maxTokens } = input;
   const answers = replay.all().filter(({ kind }) => kind === 'answer');
@@ -57,7 +60,7 @@ async function once(input: UpdateInput, options: GateOptions, turn: number): Pro
   );
   const { values, learned } = result;
   const gate = await runGate({ model, values, parent: start, learned, earlier, turn }, options);
-  return { result, gate, values, replay };
+  return { result, gate, values, firstGate: null, replay };
 }
 
 /** `count` of the examples from a place on, round and round. */

@@ -12,7 +12,7 @@ import { loadChatTemplate } from '../../core/tokenizer/chat-template.ts';
 import { loadTokenizer } from '../../core/tokenizer/load.ts';
 import type { Tokenizer } from '../../core/tokenizer/tokenizer.ts';
 import { AnchorSet } from '../anchors/anchor-set.ts';
-import { gateAnchors, trainingAnchors } from '../anchors/anchor-texts.ts';
+import { gateAnchors, trainingAnchors, trainingExchanges } from '../anchors/anchor-texts.ts';
 import { createTextEncoder, type TextEncoder } from '../examples/encode.ts';
 import { type BaseWeights, openBaseWeights, weightsFolder } from '../train/base-weights.ts';
 import { type ForwardSession, openForwardSession } from '../train/forward-session.ts';
@@ -89,14 +89,24 @@ export async function openTrainableModel(options: TrainableOptions): Promise<Tra
     shape,
     tokenizer,
     encoder,
-    ...(await openSessions(base, shape, tokenizer, options.threads)),
+    ...(await openSessions(base, shape, { tokenizer, encoder }, options.threads)),
   };
+}
+
+/** One of each in turn, over and over: a step that takes neighbours holds on to both kinds. */
+function interleaved<A, B>(a: readonly A[], b: readonly B[]): (A | B)[] {
+  return a.flatMap((each, index) => [each, b[index % b.length]!]);
 }
 
 /** About 700 texts of 40 tokens of the default model. */
 const trunkCacheBytes = 64 * 2 ** 20;
 
-async function openSessions(base: BaseWeights, shape: LoraShape, tokenizer: Tokenizer, threads: number) {
+async function openSessions(
+  base: BaseWeights,
+  shape: LoraShape,
+  texts: { readonly tokenizer: Tokenizer; readonly encoder: TextEncoder },
+  threads: number,
+) {
   const open = createOpenGraph({ threads });
   const trunk = cacheTrunk(await openTrunkSession(base, shape.firstLayer, open), trunkCacheBytes);
   const forward = await openForwardSession(base, shape, open);
@@ -106,13 +116,13 @@ async function openSessions(base: BaseWeights, shape: LoraShape, tokenizer: Toke
       ({ name, dims }) => [name, new Float32Array(dims[0]! * dims[1]!)] as const,
     ),
   );
-  const parts = { tokenizer, trunk, forward, base: zeros };
+  const parts = { ...texts, trunk, forward, base: zeros };
   return {
     trunk,
     forward,
     gradients,
     zeros,
-    anchors: new AnchorSet(trainingAnchors, parts),
+    anchors: new AnchorSet(interleaved(trainingAnchors, trainingExchanges), parts),
     gateAnchors: new AnchorSet(gateAnchors, parts),
     close: async () => {
       await Promise.all([trunk.close(), forward.close(), gradients.close()]);

@@ -22,6 +22,8 @@ export interface StepEngineOptions {
   /** Tokens per slot; no more than the model was made for are used. */
   readonly maxContext: number;
   readonly threads: number;
+  /** Threads that steps take while the CPU is shared with a trainer; null: it never is. */
+  readonly sharedThreads: number | null;
   /** Rows of logits that one step can return beyond one per slot. */
   readonly maxLogitRows: number;
   /** Sum of the ranks of the adapters that may be loaded at once; 0 loads none, and saves the memory for them. */
@@ -31,15 +33,24 @@ export interface StepEngineOptions {
 export async function createStepEngine(options: StepEngineOptions): Promise<StepEngine> {
   const { config } = await readDescription(options.folder);
   invariant(config.kind === 'decoder', 'a step engine runs a decoder');
-  const session = await openSession(join(options.folder, 'serving.onnx'), options);
-  // Of its own, so that steps without an adapter cost nothing more. Large weights that are mapped are shared.
-  const adapted =
-    options.maxAdapterRows === 0
-      ? null
-      : await openSession(join(options.folder, 'serving-lora.onnx'), options);
-  const engine = new OrtStepEngine({ session, adapted }, config, options);
+  const whole = await openSessions(options, options.threads);
+  // The runtime fixes a session's threads when it is made: for others there are others.
+  const { sharedThreads } = options;
+  const shared = sharedThreads === null ? null : await openSessions(options, sharedThreads);
+  const engine = new OrtStepEngine({ whole, shared }, config, options);
   await engine.warmUp();
   return engine;
+}
+
+async function openSessions(
+  { folder, maxAdapterRows }: StepEngineOptions,
+  threads: number,
+): Promise<Sessions> {
+  const session = await openSession(join(folder, 'serving.onnx'), { threads });
+  // Of its own, so that steps without an adapter cost nothing more. Large weights that are mapped are shared.
+  const adapted =
+    maxAdapterRows === 0 ? null : await openSession(join(folder, 'serving-lora.onnx'), { threads });
+  return { session, adapted };
 }
 
 interface Sessions {
@@ -58,15 +69,18 @@ class OrtStepEngine implements StepEngine {
   readonly maxContext: number;
   readonly vocabSize: number;
   readonly maxLogitRows: number;
-  private readonly sessions: Sessions;
+  private readonly both: { readonly whole: Sessions; readonly shared: Sessions | null };
+  /** Those that the next step runs in. */
+  private sessions: Sessions;
   private readonly config: DecoderConfig;
   private readonly bank: AdapterBank;
   private readonly numLayers: number;
   private readonly cache: SlotCache;
   private readonly logits: Float32Array;
 
-  constructor(sessions: Sessions, config: DecoderConfig, options: StepEngineOptions) {
-    this.sessions = sessions;
+  constructor(both: OrtStepEngine['both'], config: DecoderConfig, options: StepEngineOptions) {
+    this.both = both;
+    this.sessions = both.whole;
     this.config = config;
     this.bank = new AdapterBank(config, options.maxAdapterRows);
     this.numSlots = options.numSlots;
@@ -139,14 +153,23 @@ class OrtStepEngine implements StepEngine {
     this.bank.drop(id);
   }
 
+  shareCpu(isShared: boolean): void {
+    this.sessions = (isShared ? this.both.shared : null) ?? this.both.whole;
+  }
+
   async close(): Promise<void> {
-    await this.sessions.session.release();
-    await this.sessions.adapted?.release();
+    for (const sessions of [this.both.whole, this.both.shared]) {
+      await sessions?.session.release();
+      await sessions?.adapted?.release();
+    }
   }
 
   /** First runs are slow (threads start, buffers are allocated), and they prove that steps write in place. */
   async warmUp(): Promise<void> {
     const tokens = Array.from({ length: Math.min(16, this.maxContext) }, () => 0);
+    this.shareCpu(true);
+    await this.step({ decode: [{ slot: 0, token: 0, position: 0, adapter: null }], chunk: null });
+    this.shareCpu(false);
     await this.step({ decode: [], chunk: { slot: 0, start: 0, tokens, logits: 'last', adapter: null } });
     await this.step({ decode: [{ slot: 0, token: 0, position: 0, adapter: null }], chunk: null });
     const written = this.cache.readBlock(0, 0, 1).data.some((value) => value !== 0);
