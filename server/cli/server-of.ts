@@ -41,6 +41,9 @@ export async function serverOf(invocation: Invocation, model: string | undefined
     'server.port': 0,
     'admin.port': 0,
     'auth.keys': [],
+    // Of a talk with oneself nothing is kept.
+    'learning.mode': 'off' as const,
+    'models.embeddings': '',
     'log.level': 'silent' as const,
   };
   const server = await startServer(own, invocation.terminal);
