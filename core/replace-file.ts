@@ -1,6 +1,6 @@
 import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncFolder } from './sync-folder.ts';
+import { sync } from './sync.ts';
 
 /** Writes a file whole or not at all: whoever reads it sees the old content or the new, and the new is durable. */
 export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
@@ -13,5 +13,5 @@ export async function replaceFile(path: string, content: string | Uint8Array): P
     await file.close();
   }
   await rename(aside, path);
-  await syncFolder(dirname(path));
+  await sync(dirname(path));
 }

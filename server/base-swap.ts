@@ -2,7 +2,9 @@
  * Moves a model's name to another base version with no request lost: the new engine is started and warmed beside the old
  * one, new requests go to it from one moment on, and the old one ends when all that came before has ended.
  */
+
 import { MillraceError } from '../core/errors.ts';
+import { within } from '../core/within.ts';
 import type { InferenceEngine } from './batching/engine.ts';
 import { greedy } from './batching/request.ts';
 import type { ServedGenerator } from './completion/served-model.ts';
@@ -84,12 +86,10 @@ export class BaseSwap {
     const { requestsEnded, drainMs, log } = this.parts;
     const startedMs = performance.now();
     const untilMs = startedMs + drainMs;
-    // Asked for now: later requests are none of the old engine's.
+    // At once: later requests are none of the old engine's.
     let isLate = false;
-    await within(
-      drainMs,
-      requestsEnded().then(() => idle(old.engine, untilMs)),
-    ).catch(() => {
+    const ended = requestsEnded().then(() => idle(old.engine, untilMs));
+    await within(drainMs, undefined, () => ended).catch(() => {
       isLate = true;
     });
     const how = isLate ? 'and cut off what was left' : 'and had nothing left to do';
@@ -131,7 +131,7 @@ async function warm({ version, engine, tokenizer }: ServedGenerator): Promise<vo
       else reject(new Error(event.message ?? `it was ${event.reason}`));
     });
   });
-  await within(warmUpMs, ended).catch((error: unknown) => {
+  await within(warmUpMs, undefined, () => ended).catch((error: unknown) => {
     const reason = `${version} did not answer: ${error instanceof Error ? error.message : error}`;
     throw new MillraceError('engine_unavailable', { reason, retryAfterMs: 1_000 }, { cause: error });
   });
@@ -140,13 +140,4 @@ async function warm({ version, engine, tokenizer }: ServedGenerator): Promise<vo
 async function idle(engine: InferenceEngine, untilMs: number): Promise<void> {
   const isBusy = (): boolean => engine.stats().numRunning + engine.stats().numWaiting > 0;
   while (isBusy() && performance.now() < untilMs) await new Promise((resolve) => setTimeout(resolve, pollMs));
-}
-
-/** Throws when it takes longer. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it took longer than ${ms} ms`)), ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

@@ -19,6 +19,7 @@ import { trainerThreads } from './engine.ts';
 import { type BaseAtStart, baseAtStart } from './learning/base-at-start.ts';
 import { Bases } from './learning/bases.ts';
 import { type Learning, type LearningOptions, openLearning } from './learning/learning.ts';
+import type { SharedCpu } from './learning/shared-cpu.ts';
 import { TrainerProcess } from './learning/trainer-process.ts';
 import type { Embed } from './memory/memory.ts';
 import { nullModelName } from './null-model.ts';
@@ -42,6 +43,7 @@ export interface Log {
 export interface Serving {
   readonly catalogue: ModelCatalogue;
   readonly baseMoves: LearningOptions['baseMoves'];
+  readonly cpu: SharedCpu;
 }
 
 /** Whose requests are answered: that of each key that may ask, or of everybody when no key is asked for. */
@@ -62,7 +64,7 @@ export async function baseToServe(config: Config, model: string): Promise<BaseAt
 /** Null when the configuration turns it off, or when no model can learn. Throws invalid_argument. */
 export async function startLearning(
   config: Config,
-  { catalogue, baseMoves }: Serving,
+  { catalogue, baseMoves, cpu }: Serving,
   log: Log,
 ): Promise<Learning | null> {
   const models = catalogue.list();
@@ -78,10 +80,7 @@ export async function startLearning(
     trainer: trainerOptions,
     environment,
     isBusy: () => isBusy(catalogue.get(learner.id)),
-    onTraining: (isTraining) => {
-      const model = catalogue.get(learner.id);
-      if (model?.kind === 'generator') model.engine.shareCpu(isTraining);
-    },
+    onTraining: (isTraining) => cpu.told(isTraining),
     log: (message) => log.info(`trainer: ${message}`),
   });
   return {

@@ -10,6 +10,7 @@ import { type AppOptions, createAdminApp, createApp } from './http/app.ts';
 import type { HttpLimits } from './http/limits.ts';
 import { OpenRequests } from './http/open-requests.ts';
 import type { Learning } from './learning/learning.ts';
+import { SharedCpu } from './learning/shared-cpu.ts';
 import { baseToServe, startLearning } from './learning-setup.ts';
 import { createNullModel, nullModelName } from './null-model.ts';
 import { createLogger } from './observability/log.ts';
@@ -117,11 +118,17 @@ async function startModels(
 
 function createSwap(
   config: Config,
-  { catalogue, requests, log }: SwapNeeds,
+  { catalogue, cpu, requests, log }: SwapNeeds,
 ): (rollout: BaseSwapParts['rollout']) => BaseSwap {
   return (rollout) =>
     new BaseSwap({
-      catalogue,
+      catalogue: {
+        get: catalogue.get,
+        replace(model) {
+          catalogue.replace(model);
+          cpu.apply();
+        },
+      },
       rollout,
       start: (lender, version) => startGenerator({ name: lender.id, version, lender }, config, log),
       requestsEnded: () => requests.ended(),
@@ -132,6 +139,7 @@ function createSwap(
 
 interface SwapNeeds {
   readonly catalogue: ReplaceableCatalogue;
+  readonly cpu: SharedCpu;
   readonly requests: OpenRequests;
   readonly log: (message: string) => void;
 }
@@ -161,8 +169,12 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
     await Promise.all(catalogue.list().map((model) => closeModel(model)));
   };
   try {
-    const baseMoves = createSwap(config, { catalogue, requests, log: info });
-    learning = await startLearning(config, { catalogue, baseMoves }, { info, warn });
+    const cpu = new SharedCpu(() => {
+      const model = catalogue.get(config['models.default']);
+      return model?.kind === 'generator' ? model.engine : null;
+    });
+    const baseMoves = createSwap(config, { catalogue, cpu, requests, log: info });
+    learning = await startLearning(config, { catalogue, baseMoves, cpu }, { info, warn });
     const options: AppOptions = {
       models: catalogue,
       limits: limitsOf(config),

@@ -1,11 +1,11 @@
 /** The trainer as a process: options as JSON in, work until it is asked to end, or until its server is gone. */
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { JobStore } from '../core/jobs/job-store.ts';
 import type { FromTrainer, ToTrainer } from '../core/learning/trainer-messages.ts';
 import type { TrainerOptions } from '../core/learning/trainer-options.ts';
 import { readAliases, servedBase } from '../core/registry/aliases.ts';
-import { listBaseVersions } from '../core/registry/base-versions.ts';
 import { learningLayout } from '../core/registry/learning-layout.ts';
 import { consolidate, sweepConsolidation } from './consolidate/consolidate.ts';
 import { gatePieces } from './gate/gate.ts';
@@ -57,7 +57,11 @@ interface Stores {
   readonly ledger: Ledger;
 }
 
-async function openTrainer({ lines, ledger }: Stores, version: string | null): Promise<OpenedTrainer> {
+async function openTrainer(
+  stores: Stores,
+  version: string | null,
+  consolidation: Consolidation,
+): Promise<OpenedTrainer> {
   const { rank, alpha, targets, frozenShare, modelsDir } = options;
   const model = await openTrainableModel({
     modelsDir,
@@ -67,10 +71,23 @@ async function openTrainer({ lines, ledger }: Stores, version: string | null): P
     shape: { rank, alpha, targets, frozenShare },
     threads: options.threads,
   });
+  try {
+    return await trainerOf(model, stores, consolidation);
+  } catch (error) {
+    await model.close();
+    throw error;
+  }
+}
+
+async function trainerOf(
+  model: TrainableModel,
+  { lines, ledger }: Stores,
+  consolidation: Consolidation,
+): Promise<OpenedTrainer> {
   const { settleMs, maxTokens, maxReplay, maxPerAccountDay } = options;
   const trainer = new Trainer({
     model,
-    merged: await mergedInto(model.version),
+    merged: model.merged,
     layout,
     lines,
     ledger,
@@ -92,11 +109,20 @@ async function openTrainer({ lines, ledger }: Stores, version: string | null): P
   tell({ kind: 'ready' });
   const warmUp = new WarmUp(gatePieces(model), model);
   const jobs = new JobStore(layout.jobs);
-  // Jobs let feedback go first, at each of their steps.
-  const job = () => runNextJob(jobs, model, () => trainer.turn());
+  // Jobs let all else go first, at each of their steps.
+  const job = () =>
+    runNextJob(jobs, model, async () => {
+      await consolidation.poll();
+      while (await trainer.turn());
+    });
+  const warm = async (): Promise<boolean> => {
+    if (warmUp.isDone) return false;
+    await whileTraining(() => warmUp.next());
+    return true;
+  };
   return {
     version: model.version,
-    turn: async () => (await trainer.turn()) || (await job()) || (await whileTraining(() => warmUp.next())),
+    turn: async () => (await trainer.turn()) || (await job()) || (await warm()),
     close: () => model.close(),
   };
 }
@@ -105,34 +131,32 @@ async function openTrainer({ lines, ledger }: Stores, version: string | null): P
 async function runNextJob(
   store: JobStore,
   model: TrainableModel,
-  feedback: () => Promise<boolean>,
+  allElse: () => Promise<void>,
 ): Promise<boolean> {
   const job = await nextJob(store);
   if (job === null) return false;
   const step = async (): Promise<void> => {
     if (closing.signal.aborted) throw new Error('the trainer is closed; the job goes on with the next one');
-    while (await feedback());
+    await allElse();
+    const served = servedBase(await readAliases(layout.aliases), options.model);
+    if (served !== null && served !== model.version)
+      throw new Error('the base has moved; the job goes on on the new one');
     await pace.wait();
-    tell({ kind: 'training', isTraining: true });
   };
   await whileTraining(() => runJob({ model, store, job, layout, pace: step, onPublished: async () => {} }));
   return true;
 }
 
-/** The server leaves a part of the CPU to what is done meanwhile. */
+let numTraining = 0;
+
+/** The server leaves a part of the CPU to what is done meanwhile. Feedback is learned inside of jobs. */
 async function whileTraining<T>(work: () => Promise<T>): Promise<T> {
-  tell({ kind: 'training', isTraining: true });
+  if (++numTraining === 1) tell({ kind: 'training', isTraining: true });
   try {
     return await work();
   } finally {
-    tell({ kind: 'training', isTraining: false });
+    if (--numTraining === 0) tell({ kind: 'training', isTraining: false });
   }
-}
-
-async function mergedInto(version: string): Promise<string[]> {
-  const all = await listBaseVersions(options.modelsDir, options.model);
-  const merged = all.find((manifest) => manifest.version === version)?.source.merged ?? [];
-  return merged.map(({ adapter }) => adapter);
 }
 
 function createConsolidation({ lines, ledger }: Stores): Consolidation {
@@ -151,7 +175,9 @@ async function versionsInUse(): Promise<string[]> {
   return served === null ? [] : [served];
 }
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** No longer than the trainer is wanted. */
+const sleep = (ms: number): Promise<void> =>
+  setTimeout(ms, undefined, { signal: closing.signal }).catch(() => {});
 
 async function work(trainer: ServedTrainer, consolidation: Consolidation): Promise<void> {
   let backOffMs = firstBackOffMs;
@@ -183,12 +209,12 @@ try {
     ledger: await Ledger.open(layout),
   };
   const { model } = options;
+  const consolidation = createConsolidation(stores);
   const trainer = new ServedTrainer({
     layout,
     model,
-    open: (version) => whileTraining(() => openTrainer(stores, version)),
+    open: (version) => whileTraining(() => openTrainer(stores, version, consolidation)),
   });
-  const consolidation = createConsolidation(stores);
   // At once: an update that is under way may take longer than there is time.
   closing.signal.addEventListener('abort', () => void consolidation.close());
   await work(trainer, consolidation);

@@ -6,12 +6,21 @@
  */
 import { GraphBuilder } from '../onnx/graph.ts';
 import type { DecoderConfig } from './config.ts';
-import { type DecoderWeights, emitDecoder, emitHead, wholeAttention } from './decoder.ts';
+import { type DecoderPlugs, type DecoderWeights, emitDecoder, emitHead, wholeAttention } from './decoder.ts';
+
+/** What is added beside the linears, and the graph's name. */
+export interface ScoringExtras {
+  readonly adapt: (graph: GraphBuilder) => DecoderPlugs['adapt'];
+  readonly name: string;
+}
+
+const plain: ScoringExtras = { adapt: () => (_layer, _linear, _x, y) => y, name: 'scoring' };
 
 export function emitScoringGraph(
   config: DecoderConfig,
   weights: DecoderWeights,
   dataFile: string,
+  { adapt, name } = plain,
 ): Uint8Array {
   const graph = new GraphBuilder(dataFile);
   const ids = graph.input('input_ids', 'int64', ['B', 'S']);
@@ -23,10 +32,10 @@ export function emitScoringGraph(
   graph.output('best', 'float32', ['R', 1]);
   const hidden = emitDecoder(graph, config, weights, ids, {
     attention: wholeAttention(graph, config, weights, lengths, total),
-    adapt: (_layer, _linear, _x, y) => y,
+    adapt: adapt(graph),
   });
   const logprobs = graph.node('LogSoftmax', [emitHead(graph, config, weights, hidden, rows)], { axis: -1 });
   graph.nodeInto(['logprobs'], 'GatherElements', [logprobs, targets], { axis: 1 });
   graph.nodeInto(['best'], 'ReduceMax', [logprobs, graph.constant('int64', [1], [1])], { keepdims: 1 });
-  return graph.finish(`${config.family}-scoring`);
+  return graph.finish(`${config.family}-${name}`);
 }

@@ -1,6 +1,6 @@
 /** Reads a log that may be growing, from a position on, whole lines only. */
 import { type FileHandle, open } from 'node:fs/promises';
-import { listSegments, type Position, segmentPath } from './segments.ts';
+import { listSegments, logStart, type Position, segmentPath } from './segments.ts';
 
 export interface Read<T> {
   readonly record: T;
@@ -37,10 +37,13 @@ async function readSegment<T>(
   from: Position,
   parse: (json: unknown) => T | null,
 ): Promise<{ records: Read<T>[]; position: Position }> {
+  const nothing = { records: [], position: from };
   const file = await openSegment(folder, from.segment);
-  if (file === null) return { records: [], position: from };
+  if (file === null) return nothing;
   try {
     const { segment } = from;
+    // Most looks find nothing new: those cost no buffer.
+    if ((await file.stat()).size === from.offset) return nothing;
     for (let offset = await lineStart(file, from.offset); ; ) {
       const bytes = await readLines(file, offset);
       const read = recordsIn(bytes, { segment, offset }, parse);
@@ -97,5 +100,19 @@ async function readLines(file: FileHandle, offset: number): Promise<Buffer> {
     const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(size), 0, size, offset);
     const bytes = buffer.subarray(0, bytesRead);
     if (bytesRead < size || bytes.includes(newline)) return bytes;
+  }
+}
+
+/** Every record from a position to the end, as `readLog` finds them. */
+export async function* readAll<T>(
+  folder: string,
+  parse: (json: unknown) => T | null,
+  from: Position = logStart,
+): AsyncGenerator<Read<T>> {
+  for (let position = from; ; ) {
+    const read = await readLog(folder, position, parse);
+    if (read.records.length === 0) return;
+    yield* read.records;
+    position = read.position;
   }
 }

@@ -5,7 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, rm, truncate } from 'node:fs/promises';
 import { MillraceError } from '../errors.ts';
-import { syncFolder } from '../sync-folder.ts';
+import { sync } from '../sync.ts';
 import { listSegments, type Position, segmentBytes, segmentPath } from './segments.ts';
 
 export interface LogLimits {
@@ -51,7 +51,7 @@ export class LogWriter {
     const path = segmentPath(folder, segment);
     const file = await open(path, 'a');
     const offset = await cutTornLine(path);
-    await syncFolder(folder);
+    await sync(folder);
     return new LogWriter(folder, limits, file, { segment, offset });
   }
 
@@ -115,7 +115,7 @@ export class LogWriter {
     this.file = next;
     this.segment++;
     this.offset = 0;
-    await syncFolder(this.folder);
+    await sync(this.folder);
     await this.dropOldest();
   }
 

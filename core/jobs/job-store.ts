@@ -3,10 +3,11 @@
  * The server writes `job.json`, once, and the empty file `cancel`; it also removes the folders of jobs that have ended.
  * The trainer writes `progress.json`, the log in `events`, and `state`, from which it goes on.
  */
-import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+
+import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readLog } from '../feedback/log-reader.ts';
-import { logStart } from '../feedback/segments.ts';
+import { readAll } from '../feedback/log-reader.ts';
+import { readIfThere } from '../read-if-there.ts';
 import { replaceFile } from '../replace-file.ts';
 import { isJobId } from './ids.ts';
 import { isEnding, type Job, type JobEvent, type JobProgress, type JobRequest } from './job.ts';
@@ -102,12 +103,9 @@ export class JobStore {
   /** What the job's log holds, oldest first; its writer bounds it. */
   async events(id: string): Promise<JobEvent[]> {
     const events: JobEvent[] = [];
-    for (let position = logStart; ; ) {
-      const read = await readLog(this.eventsPath(id), position, (json) => json as JobEvent);
-      if (read.records.length === 0) return events;
-      events.push(...read.records.map(({ record }) => record));
-      position = read.position;
-    }
+    for await (const { record } of readAll(this.eventsPath(id), (json) => json as JobEvent))
+      events.push(record);
+    return events;
   }
 
   private path(id: string, ...file: string[]): string {
@@ -124,10 +122,7 @@ export class JobStore {
   }
 
   private async json<T>(id: string, file: string): Promise<T | null> {
-    const text = await readFile(this.path(id, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null;
-      throw error;
-    });
+    const text = await readIfThere(this.path(id, file));
     return text === null ? null : (JSON.parse(text) as T);
   }
 }

@@ -1,6 +1,7 @@
 /** Where an uploaded file lies, and its rows. Each line was checked and redacted before it was stored. */
-import { readFile } from 'node:fs/promises';
+
 import { join } from 'node:path';
+import { readIfThere } from '../read-if-there.ts';
 import { isFileId } from './ids.ts';
 import { parseTrainingRow, type TrainingRow } from './training-row.ts';
 
@@ -11,10 +12,7 @@ export function trainingFilePath(folder: string, id: string): string {
 
 /** Null when the file was deleted. Throws for a line that is no row: then the disk has changed it. */
 export async function readTrainingRows(folder: string, id: string): Promise<TrainingRow[] | null> {
-  const text = await readFile(trainingFilePath(folder, id), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
+  const text = await readIfThere(trainingFilePath(folder, id));
   if (text === null) return null;
   const lines = text.split('\n').filter((line) => line !== '');
   return lines.map((line, index) => {

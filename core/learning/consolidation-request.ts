@@ -2,8 +2,10 @@
  * A consolidation that was asked for: a file that the server writes and the trainer removes when all is told, so that it
  * is done although either of them is killed. There is one at most.
  */
-import { mkdir, readFile, rm } from 'node:fs/promises';
+
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readIfThere } from '../read-if-there.ts';
 import type { LearningLayout } from '../registry/learning-layout.ts';
 import { replaceFile } from '../replace-file.ts';
 
@@ -24,10 +26,7 @@ const pathOf = ({ requests }: Layout): string => join(requests, 'consolidate.jso
 
 /** The open request; null when there is none. Throws for a file that is not one of ours. */
 export async function readConsolidationRequest(layout: Layout): Promise<ConsolidationRequest | null> {
-  const text = await readFile(pathOf(layout), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
+  const text = await readIfThere(pathOf(layout));
   return text === null ? null : (JSON.parse(text) as ConsolidationRequest);
 }
 

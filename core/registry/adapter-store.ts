@@ -2,9 +2,11 @@
  * Versions of adapters on disk, one folder each, named by their content and never changed: written aside, synced, and
  * there with one rename. Whoever uses one checks every digest first.
  */
-import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillraceError } from '../errors.ts';
+import { readIfThere } from '../read-if-there.ts';
+import { sync } from '../sync.ts';
 import {
   type AdapterLineage,
   type AdapterManifest,
@@ -13,9 +15,9 @@ import {
   isAdapterId,
   parseAdapterManifest,
 } from './adapter-manifest.ts';
-import { sha256OfFile } from './digest.ts';
-import { type FileEntry, manifestFile } from './manifest.ts';
-import { listFiles, sync } from './publish.ts';
+import { manifestFile } from './manifest.ts';
+import { checkFile } from './open-version.ts';
+import { listFiles } from './publish.ts';
 
 export interface AdapterFiles {
   readonly [name: string]: Uint8Array;
@@ -61,10 +63,10 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** The manifest alone, its files unread. Throws version_invalid, model_not_found. */
+/** The manifest alone, its files unread. Throws version_invalid, version_not_found. */
 export async function readAdapter(folder: string, id: string): Promise<AdapterManifest> {
   const path = join(folder, id);
-  const text = isAdapterId(id) ? await readFile(join(path, manifestFile), 'utf8').catch(() => null) : null;
+  const text = isAdapterId(id) ? await readIfThere(join(path, manifestFile)) : null;
   if (text === null) throw new MillraceError('version_not_found', { version: id });
   const manifest = parseAdapterManifest(text);
   if ('problem' in manifest) throw new MillraceError('version_invalid', { path, reason: manifest.problem });
@@ -76,19 +78,8 @@ export async function readAdapter(folder: string, id: string): Promise<AdapterMa
 /** The verified version: every file is what the manifest says. Throws as readAdapter. */
 export async function openAdapter(folder: string, id: string): Promise<AdapterManifest> {
   const manifest = await readAdapter(folder, id);
-  for (const file of manifest.files) await check(join(folder, id), file);
+  for (const file of manifest.files) await checkFile(join(folder, id), file);
   return manifest;
-}
-
-async function check(folder: string, { path, bytes, sha256 }: FileEntry): Promise<void> {
-  const refuse = (reason: string): never => {
-    throw new MillraceError('version_invalid', { path: folder, reason });
-  };
-  const found = await lstat(join(folder, path)).catch(() => refuse(`${path} is missing`));
-  if (!found.isFile() || found.nlink !== 1) refuse(`${path} is not a regular file with one name`);
-  if (found.size !== bytes) refuse(`${path} has ${found.size} bytes, the manifest says ${bytes}`);
-  if ((await sha256OfFile(join(folder, path))) !== sha256)
-    refuse(`the SHA-256 of ${path} is not the manifest's`);
 }
 
 /** Ids of what lies in the folder, whatever its state. */

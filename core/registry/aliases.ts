@@ -2,7 +2,7 @@
  * What is served: for each model its base, and for each tenant the adapters that `stable` and `canary` point to. Written
  * by the server alone, with one rename; the trainer reads it to know what to build on.
  */
-import { readFile } from 'node:fs/promises';
+import { readIfThere } from '../read-if-there.ts';
 import { replaceFile } from '../replace-file.ts';
 
 export interface TenantAliases {
@@ -74,10 +74,7 @@ export function servedBase(aliases: Aliases, model: string): string | null {
 
 /** Throws when there is a file that is not one of ours. */
 export async function readAliases(path: string): Promise<Aliases> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
+  const text = await readIfThere(path);
   if (text === null) return noAliases;
   const aliases = JSON.parse(text) as Aliases;
   if (aliases.format !== 1)

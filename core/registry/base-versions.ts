@@ -4,9 +4,10 @@
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sync } from '../sync.ts';
 import { baseFolderName, type Lineage, type Manifest } from './manifest.ts';
 import { readManifest } from './open-version.ts';
-import { describe, type PublishOptions, sync } from './publish.ts';
+import { describe, type PublishOptions } from './publish.ts';
 
 /** Folders that begin so are unfinished, or on their way out. */
 const asidePrefix = '.consolidating-';

@@ -11,6 +11,10 @@ export interface GateCheck {
   readonly bound: number | null;
 }
 
+/** Names of the checks that were not passed. */
+export const failedChecks = ({ checks }: Gate): string[] =>
+  checks.filter(({ verdict }) => verdict !== 'pass').map(({ name }) => name);
+
 export interface Gate {
   readonly verdict: GateVerdict;
   readonly checks: readonly GateCheck[];

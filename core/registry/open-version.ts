@@ -46,7 +46,8 @@ export async function readManifest(folder: string): Promise<Manifest> {
   return 'problem' in parsed ? refuse(folder, parsed.problem) : parsed;
 }
 
-async function checkFile(folder: string, { path, bytes, sha256 }: FileEntry): Promise<void> {
+/** Throws version_invalid for a file that is not what the manifest says, or has other names. */
+export async function checkFile(folder: string, { path, bytes, sha256 }: FileEntry): Promise<void> {
   const size = await plainSize(folder, path);
   if (size !== bytes) refuse(folder, `${path} has ${size} bytes, the manifest says ${bytes}`);
   if ((await sha256OfFile(join(folder, path))) !== sha256)

@@ -2,9 +2,10 @@
  * Makes a version folder appear whole or not at all: written aside, digested, synced, then renamed.
  * A version of the same name is replaced in one step for those who look by name.
  */
-import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillraceError } from '../errors.ts';
+import { sync } from '../sync.ts';
 import { sha256OfFile } from './digest.ts';
 import {
   type FileEntry,
@@ -22,16 +23,6 @@ export interface PublishOptions {
   readonly now: () => Date;
   /** Fills the empty folder with the version's files. */
   readonly write: (folder: string) => Promise<Lineage>;
-}
-
-/** File contents and folder entries reach the disk. */
-export async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Files of a folder with their digests, each synced. */

@@ -27,7 +27,7 @@ export interface FreshnessSample {
 }
 
 const [maxMemoryMs, maxWeightsMs, maxFateMs] = [15_000, 90_000, 30_000];
-const [askEveryMs, lookEveryMs] = [150, 50];
+const [askEveryMs, lookEveryMs, maxOpen] = [150, 50, 4];
 /** Asked at least this often, also when the server does not say that the row was trained. */
 const maxUnaskedMs = 1_000;
 
@@ -75,14 +75,19 @@ async function untilRemembered(endpoint: Endpoint, { fact, postedMs }: Lesson): 
     const { text, version } = await chat(endpoint, { text: fact.question });
     if (version.memory !== null && isRight(fact, text)) firstMs ??= performance.now() - postedMs;
   };
-  const asked: Promise<void>[] = [];
-  for (const deadline = new Deadline(maxMemoryMs); firstMs === null && !deadline.isOver; ) {
-    asked.push(ask());
-    // At most four at once.
-    await Promise.race([pause(askEveryMs), ...asked.slice(-4)]);
-    if (asked.length % 4 === 0) await Promise.race(asked.slice(-4));
+  const open = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  const isOver = (): boolean => firstMs !== null || failures.length > 0;
+  for (const deadline = new Deadline(maxMemoryMs); !isOver() && !deadline.isOver; ) {
+    const asked = ask()
+      .catch((error: unknown) => void failures.push(error))
+      .finally(() => open.delete(asked));
+    open.add(asked);
+    await pause(askEveryMs);
+    if (open.size >= maxOpen) await Promise.race(open);
   }
-  await Promise.all(asked);
+  await Promise.all(open);
+  if (failures.length > 0) throw failures[0];
   return firstMs;
 }
 

@@ -42,6 +42,7 @@ async function main(): Promise<void> {
   const date = new Date().toISOString().slice(0, 10);
   const folder = values.out ?? `docs/benchmarks/${date}-learning`;
   const findings: Record<string, Finding> = {};
+  const commands: Record<string, string> = {};
   let failures = 0;
   for (const experiment of experiments) {
     const names = experiment.gives.filter((name) => wanted.includes(name));
@@ -53,11 +54,14 @@ async function main(): Promise<void> {
       return null;
     });
     if (done === null) continue;
-    for (const name of names) findings[name] = done.findings[name]!;
+    for (const name of names) {
+      findings[name] = done.findings[name]!;
+      commands[name] = done.command;
+    }
     // After each measure, so that a long run that is cut short has what it had.
     const { model, facts } = values;
     const streams = whole('streams', 64);
-    await writeReport(folder, { date, model, facts, streams, command: done.command, findings });
+    await writeReport(folder, { date, model, facts, streams, commands, findings });
     for (const name of names) console.log(`\n${name}\n${table(findings[name]!.figures)}`);
   }
   console.log(`\nWritten to ${folder}.`);

@@ -1,5 +1,5 @@
 /** Resident memory of a server's processes over time. */
-import { medianOf } from './quantile.ts';
+import { median } from '../median.ts';
 import type { LearningServer } from './server.ts';
 
 export interface MemorySample {
@@ -38,6 +38,6 @@ export function growthOf(samples: readonly MemorySample[]): number | null {
     Object.values(residentMb).reduce((sum, value) => sum + value, 0),
   );
   const fifth = Math.ceil(sums.length / 5);
-  const [early, late] = [medianOf(sums.slice(fifth, 2 * fifth)), medianOf(sums.slice(-fifth))];
+  const [early, late] = [median(sums.slice(fifth, 2 * fifth)), median(sums.slice(-fifth))];
   return early === null || late === null || early === 0 ? null : late / early - 1;
 }

@@ -7,8 +7,6 @@ export function quantileOf(waits: readonly (number | null)[], share: number): nu
   return value === undefined || value === Number.POSITIVE_INFINITY ? null : value;
 }
 
-export const medianOf = (values: readonly number[]): number | null => quantileOf(values, 0.5);
-
 /** Share of those that hold; null of none. */
 export function shareOf<Item>(items: readonly Item[], holds: (item: Item) => boolean): number | null {
   return items.length === 0 ? null : items.filter(holds).length / items.length;

@@ -10,8 +10,8 @@ export interface Report {
   readonly model: string;
   readonly facts: string;
   readonly streams: number;
-  /** How the server was started. */
-  readonly command: string;
+  /** How the server of each measure was started. */
+  readonly commands: Readonly<Record<string, string>>;
   readonly findings: Readonly<Record<string, Finding>>;
 }
 
@@ -31,7 +31,8 @@ function boundOf({ bound, unit }: Figure): string {
 }
 
 export function shown(value: number | null, unit: Figure['unit']): string {
-  if (value === null) return 'never';
+  // A wait that never ended is known; a share of nothing is not.
+  if (value === null) return unit === 'ms' || unit === 's' ? 'never' : 'not measured';
   if (unit === 'share') return `${(100 * value).toFixed(Math.abs(value) < 0.1 ? 2 : 1)} %`;
   if (unit === 'ratio') return `${value.toFixed(2)}x`;
   if (unit === 'count') return `${value}`;
@@ -43,7 +44,7 @@ export async function writeReport(folder: string, report: Report): Promise<void>
   await mkdir(folder, { recursive: true });
   const entries = Object.entries(report.findings);
   for (const [name, { figures, raw }] of entries) {
-    const json = { hardware: hardware(), command: report.command, figures, raw };
+    const json = { hardware: hardware(), command: report.commands[name], figures, raw };
     await writeFile(join(folder, `${name}.json`), `${JSON.stringify(json, null, 1)}\n`);
   }
   for (const drawing of entries.flatMap(([, { drawings }]) => drawings)) {
@@ -57,7 +58,7 @@ function hardware(): string {
   return `${cpus().length} cores of ${cpus()[0]?.model.trim()}, ${memory} GiB, Node.js ${process.versions.node}`;
 }
 
-function page({ date, model, facts, streams, command, findings }: Report): string {
+function page({ date, model, facts, streams, commands, findings }: Report): string {
   const sections = Object.entries(findings).map(([name, { figures, drawings }]) => {
     const plots = drawings.map((drawing) => `![${drawing.name}](${drawing.name}.svg)`);
     return [
@@ -74,7 +75,7 @@ the while. Facts: the half of loadtest/learning/facts.json that is kept for ${fa
 A percentile that falls on a correction that was never answered right is "never".
 
 \`\`\`
-${command}
+${[...new Set(Object.values(commands))].join('\n')}
 \`\`\`
 
 ${sections.join('\n\n')}

@@ -6,9 +6,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { processTree, residentMb } from '../processes.ts';
 import type { Endpoint } from './endpoint.ts';
 import { exchange, openLink } from './link.ts';
-import { processTree, residentMb } from './resident.ts';
 import { pause, until } from './wait.ts';
 
 export interface LearningServer {

@@ -1,9 +1,10 @@
 /** What streams feel of the trainer: rounds in which it learns without a break, between rounds in which it is paused. */
+
+import { median as middleOf } from '../median.ts';
 import { withChatLoad } from './chat-load.ts';
 import { chat, correct, type Endpoint, fateOf, isSettled, operate } from './endpoint.ts';
 import { inventFacts } from './invented-facts.ts';
 import type { Figure, Finding, Lab } from './measure.ts';
-import { medianOf } from './quantile.ts';
 import { type Felt, feltBetween } from './streams-report.ts';
 import { targets } from './targets.ts';
 import { warmUp } from './teach.ts';
@@ -111,7 +112,7 @@ class Corrections {
 
 function figuresOf(rounds: readonly FeltRound[]): Figure[] {
   const median = (state: Round['state'], value: (felt: Felt) => number): number | null =>
-    medianOf(rounds.filter((round) => round.state === state).map(({ felt }) => value(felt)));
+    middleOf(rounds.filter((round) => round.state === state).map(({ felt }) => value(felt)));
   const ratio = (value: (felt: Felt) => number): number | null => {
     const [training, paused] = [median('training', value), median('paused', value)];
     return training === null || paused === null || paused === 0 ? null : training / paused;

@@ -2,13 +2,14 @@
  * Two versions that take turns while clients stream: nothing fails, every answer is that of one version alone, token for
  * token, and the streams hardly feel it. The trainer rests meanwhile.
  */
+
+import { median } from '../median.ts';
 import { type StreamedChat, withChatLoad } from './chat-load.ts';
 import { type Endpoint, operate } from './endpoint.ts';
 import { goldensOf, isTelling, type Judged, judge } from './goldens.ts';
 import { inventFacts } from './invented-facts.ts';
 import type { Figure, Finding, Lab } from './measure.ts';
 import { growthOf, type MemorySample, watchMemory } from './memory-watch.ts';
-import { medianOf } from './quantile.ts';
 import { type Felt, feltBetween } from './streams-report.ts';
 import { targets } from './targets.ts';
 import { settle, teach, warmUp } from './teach.ts';
@@ -132,7 +133,7 @@ function figuresOf(run: {
     bound,
   });
   const p99Of = (felt: readonly Felt[]): number | null =>
-    medianOf(felt.map(({ interTokenP99Ms }) => interTokenP99Ms));
+    median(felt.map(({ interTokenP99Ms }) => interTokenP99Ms));
   const [without, within] = [p99Of(run.still), p99Of(run.swapping)];
   const added = without === null || within === null ? null : within - without;
   return [

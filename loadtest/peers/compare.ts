@@ -1,4 +1,5 @@
 /** Interleaved rounds: in each, every server runs every measure, in an order that rotates. */
+import { median } from '../median.ts';
 import { calibrate } from '../scenario.ts';
 import type { Measure, Subject } from './measures.ts';
 import type { RunningServer } from './server.ts';
@@ -41,10 +42,7 @@ export async function compare(subjects: readonly Subject[], options: Comparison)
 }
 
 export function medianOf(samples: readonly Sample[], measure: string, server: string): number | null {
-  const values = valuesOf(samples, measure, server).sort((a, b) => a - b);
-  if (values.length === 0) return null;
-  const middle = values.length >> 1;
-  return values.length % 2 === 1 ? values[middle]! : (values[middle - 1]! + values[middle]!) / 2;
+  return median(valuesOf(samples, measure, server));
 }
 
 /** Median over rounds of the ratio within one round: what both servers met on the same minutes' machine. */

@@ -1,7 +1,7 @@
 /** A server under comparison: started as a process of its own, driven over HTTP only, ended by its id. */
 import { spawn } from 'node:child_process';
 import { createTarget, type Target } from '../client.ts';
-import { peakMemoryMb } from './memory.ts';
+import { peakMemoryMb } from '../processes.ts';
 
 export interface ServerCommand {
   /** Short, for tables: "llama-server Q8_0". */

@@ -3,7 +3,8 @@ import { MillraceError } from '../../core/errors.ts';
 import { type Invocation, UsageError } from './command.ts';
 import { configOf } from './settings.ts';
 
-const timeoutMs = 60_000;
+/** Moving a base starts an engine, and versions that are compared answer many questions. */
+const timeoutMs = 600_000;
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -26,9 +27,11 @@ export function adminOf(invocation: Invocation): AdminClient {
   const call = async (path: string, init: RequestInit): Promise<Json> => {
     const signal = AbortSignal.timeout(timeoutMs);
     const response = await fetch(`${url}${path}`, { ...init, signal }).catch((error: unknown) => {
-      throw new MillraceError('invalid_argument', {
-        message: `No admin listener answers at ${url} (${reasonOf(error)}). Start the server, or give --url.`,
-      });
+      const isLate = error instanceof Error && error.name === 'TimeoutError';
+      const message = isLate
+        ? `${url} did not answer within ${timeoutMs / 1000} s; it may still be at it.`
+        : `No admin listener answers at ${url} (${reasonOf(error)}). Start the server, or give --url.`;
+      throw new MillraceError('invalid_argument', { message });
     });
     const body = (await response.json().catch(() => ({}))) as Json & { error?: { message?: string } };
     if (response.ok) return body;

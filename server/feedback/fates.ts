@@ -1,5 +1,5 @@
 /** The newest fates of rows, as far as the trainer has written them. Bounded; the oldest go. */
-import { readLog } from '../../core/feedback/log-reader.ts';
+import { readAll } from '../../core/feedback/log-reader.ts';
 import type { Fate } from '../../core/feedback/record.ts';
 import { logStart, type Position } from '../../core/feedback/segments.ts';
 import { Turns } from '../../core/turns.ts';
@@ -19,11 +19,9 @@ export class Fates {
   /** Reads what was written since. */
   catchUp(): Promise<void> {
     return this.turns.run(async () => {
-      for (;;) {
-        const { records, position } = await readLog(this.folder, this.read, (json) => json as Fate);
-        for (const { record } of records) this.put(record);
+      for await (const { record, position } of readAll(this.folder, (json) => json as Fate, this.read)) {
+        this.put(record);
         this.read = position;
-        if (records.length === 0) return;
       }
     });
   }

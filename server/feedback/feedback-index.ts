@@ -2,7 +2,7 @@
  * Where the newest rows of the feedback log are, by id and by idempotency key. Bounded; the oldest go. Holds places and
  * owners, no texts: these stay on the disk.
  */
-import { readLog } from '../../core/feedback/log-reader.ts';
+import { readAll } from '../../core/feedback/log-reader.ts';
 import type { FeedbackRecord, LogRecord } from '../../core/feedback/record.ts';
 import { logStart, type Position, segmentPath } from '../../core/feedback/segments.ts';
 import { readPart } from './read-part.ts';
@@ -89,17 +89,11 @@ export class FeedbackIndex {
   }
 }
 
-async function* rowsOf(folder: string) {
-  const onlyRows = (json: unknown): FeedbackRecord | null => {
+function rowsOf(folder: string) {
+  return readAll(folder, (json) => {
     const record = json as LogRecord;
     return record.type === 'feedback' ? record : null;
-  };
-  for (let position = logStart; ; ) {
-    const read = await readLog(folder, position, onlyRows);
-    yield* read.records;
-    if (read.records.length === 0) return;
-    position = read.position;
-  }
+  });
 }
 
 function parse(line: string): LogRecord | null {

@@ -8,6 +8,7 @@ import { newJobId } from '../../core/jobs/ids.ts';
 import { isEnding, type Job, type JobEvent, type JobRequest, statusOf } from '../../core/jobs/job.ts';
 import { JobStore } from '../../core/jobs/job-store.ts';
 import type { LearningLayout } from '../../core/registry/learning-layout.ts';
+import { Turns } from '../../core/turns.ts';
 import { checkInThread } from './check-in-thread.ts';
 import { FileShelf } from './file-shelf.ts';
 import { type Check, Files } from './files.ts';
@@ -34,15 +35,15 @@ export class Jobs {
   /** By tenant, then by id, in the order in which they were asked for. */
   private readonly requests = new Map<string, Map<string, JobRequest>>();
   private lastMs = 0;
-  /** Jobs are made one after the other, so that each counts those before it. */
-  private lastMade: Promise<unknown> = Promise.resolve();
-  private numMaking = 0;
+  /** Jobs are made one after the other, so that each counts those before it, and no file leaves while one is made of it. */
+  private readonly turns: Turns;
 
   private constructor(files: Files, store: JobStore, limits: JobLimits, now: () => number) {
     this.files = files;
     this.store = store;
     this.limits = limits;
     this.now = now;
+    this.turns = new Turns(limits.maxPending, retryAfterMs);
   }
 
   static async open({
@@ -65,11 +66,7 @@ export class Jobs {
     if (order.suffix !== '' && !isSuffix(order.suffix)) {
       refuse('"suffix" has 1 to 64 of A-Z a-z 0-9 _ . - and nothing else.', 'suffix');
     }
-    if (this.numMaking >= this.limits.maxPending) throw queueFull(this.numMaking);
-    this.numMaking++;
-    const made = this.lastMade.then(() => this.make(tenant, order)).finally(() => this.numMaking--);
-    this.lastMade = made.catch(() => null);
-    return made;
+    return this.turns.run(() => this.make(tenant, order));
   }
 
   /** Newest first. */
@@ -104,7 +101,11 @@ export class Jobs {
   }
 
   /** Throws file_not_found, and invalid_argument while a job still needs the file. */
-  async removeFile(tenant: string, id: string): Promise<void> {
+  removeFile(tenant: string, id: string): Promise<void> {
+    return this.turns.run(() => this.removeUnused(tenant, id));
+  }
+
+  private async removeUnused(tenant: string, id: string): Promise<void> {
     this.files.get(tenant, id);
     const user = (await this.store.pending()).find(
       ({ request, isCancelled }) =>
@@ -130,6 +131,7 @@ export class Jobs {
   }
 
   private async make(tenant: string, order: JobOrder): Promise<Job> {
+    this.checkFiles(tenant, order);
     await this.makeRoom(tenant);
     this.lastMs = Math.max(this.now(), this.lastMs + 1);
     const request: JobRequest = { id: newJobId(), tenant, createdMs: this.lastMs, ...order };

@@ -73,18 +73,39 @@ export interface Learning {
 
 /** Throws when the folder cannot be used, or holds what this program does not read. */
 export async function openLearning(options: LearningOptions): Promise<Learning> {
+  const closers: Closer[] = [];
+  try {
+    return await open(options, closers);
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+type Closer = () => Promise<void>;
+
+/** The last that was opened first. */
+async function closeAll(closers: Closer[]): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await close();
+}
+
+/** What it opens is noted among `closers`. */
+async function open(options: LearningOptions, closers: Closer[]): Promise<Learning> {
   const layout = learningLayout(options.dir);
   await mkdir(layout.cursors, { recursive: true });
   const rollout = await Rollout.open({ layout, maxRows: options.maxAdapterRows, now: () => new Date() });
   for (const model of options.models) await rollout.serve(model);
+  const jobs = await Jobs.open({ layout, now: () => Date.now() });
   const keeper = await openKeeper({ ...options.keeper, folders: layout }, options.onProblem);
-  const { memory, feeder, store } = await openMemory(options, layout);
+  closers.push(() => keeper.close());
+  const { memory, feeder } = await openMemory(options, layout, closers);
   const { modelsDir, tenants, defaultModel: model, consolidateAfter: afterVersions } = options;
   const bases = new Bases({ modelsDir, adapters: layout.adapters, tenants });
   const now = () => new Date();
   const consolidation = new Consolidation({ layout, model, tenants, rollout, bases, afterVersions, now });
   const baseMoves = options.baseMoves(rollout);
   const trials = await openTrials(options, layout, rollout);
+  closers.push(() => trials.close());
   const shadows = new Shadows({ rollout, maxMs: options.maxShadowMs });
   const serving = { ...options, layout, rollout, bases, consolidation, baseMoves, trials };
   const watch = await VersionWatch.open({
@@ -93,6 +114,11 @@ export async function openLearning(options: LearningOptions): Promise<Learning> 
     onEvent: (event) => serveEvent(serving, event),
     onProblem: options.onProblem,
   });
+  closers.push(
+    () => watch.close(),
+    () => baseMoves.close(),
+    () => shadows.close(),
+  );
   return {
     layout,
     defaultModel: options.defaultModel,
@@ -102,7 +128,7 @@ export async function openLearning(options: LearningOptions): Promise<Learning> 
     shadows,
     memory,
     versions: new Versions(layout.adapters, rollout),
-    jobs: await Jobs.open({ layout, now: () => Date.now() }),
+    jobs,
     bases,
     consolidation,
     trainer: null,
@@ -123,15 +149,7 @@ export async function openLearning(options: LearningOptions): Promise<Learning> 
       return rollout.of(name, tenant);
     },
     wake: () => feeder?.wake(),
-    async close() {
-      await shadows.close();
-      await baseMoves.close();
-      await watch.close();
-      await trials.close();
-      await feeder?.close();
-      await store?.close();
-      await keeper.close();
-    },
+    close: () => closeAll(closers),
   };
 }
 
@@ -144,9 +162,14 @@ function openTrials(
   return Trials.open({ ...held, layout, rollout, now: Date.now, onDecision: onSwap, onProblem });
 }
 
-async function openMemory({ memory: options, onProblem }: LearningOptions, layout: LearningLayout) {
-  if (options === null) return { memory: null, feeder: null, store: null };
+async function openMemory(
+  { memory: options, onProblem }: LearningOptions,
+  layout: LearningLayout,
+  closers: Closer[],
+) {
+  if (options === null) return { memory: null, feeder: null };
   const store = await MemoryStore.open(layout.memory, options, onProblem);
+  closers.push(() => store.close());
   const memory = new Memory({ ...options, store, now: () => Date.now() });
   const feeder = await MemoryFeeder.open({
     memory,
@@ -154,5 +177,6 @@ async function openMemory({ memory: options, onProblem }: LearningOptions, layou
     cursor: join(layout.cursors, 'memory.json'),
     onProblem,
   });
-  return { memory, feeder, store };
+  closers.push(() => feeder.close());
+  return { memory, feeder };
 }

@@ -30,11 +30,12 @@ export class TrainerProcess {
   private status: TrainerState = 'starting';
   private backOffMs = firstBackOffMs;
   private readonly timer: NodeJS.Timeout;
+  private wasBusy = false;
   private restart: NodeJS.Timeout | null = null;
 
   constructor(options: TrainerProcessOptions) {
     this.options = options;
-    this.timer = setInterval(() => this.tell({ kind: 'load', isBusy: options.isBusy() }), tellMs);
+    this.timer = setInterval(() => this.tellLoad(), tellMs);
     this.timer.unref();
     this.start();
   }
@@ -84,6 +85,13 @@ export class TrainerProcess {
       this.restart = setTimeout(() => this.start(), this.backOffMs);
       this.backOffMs = Math.min(maxBackOffMs, 2 * this.backOffMs);
     });
+  }
+
+  /** Silence means that there is nothing to wait for. */
+  private tellLoad(): void {
+    const isBusy = this.options.isBusy();
+    if (isBusy || this.wasBusy) this.tell({ kind: 'load', isBusy });
+    this.wasBusy = isBusy;
   }
 
   private tell(message: ToTrainer): void {

@@ -30,10 +30,12 @@ export function bestMatch(
   thresholds: MatchThresholds,
 ): { readonly entry: IndexedEntry; readonly similarity: number } | null {
   const asked = wordsIn(question.text);
+  // Most entries are about something else: their names need no look.
+  const least = Math.min(thresholds.similarity, thresholds.namedSimilarity);
   let best: { entry: IndexedEntry; similarity: number } | null = null;
   for (const entry of entries) {
     const similarity = dot(question.vector, entry.vector);
-    if (best !== null && similarity < best.similarity) continue;
+    if (similarity < (best?.similarity ?? least)) continue;
     if (similarity >= needed(entry, asked, thresholds)) best = { entry, similarity };
   }
   return best;

@@ -2,9 +2,9 @@
  * Carries the feedback log into memory, each row once in effect: where it is stands on disk, and a row that comes again
  * after a crash changes nothing. It also sees to it that what has expired goes.
  */
-import { readFile } from 'node:fs/promises';
 import { MillraceError } from '../../core/errors.ts';
 import { readLog } from '../../core/feedback/log-reader.ts';
+import { readPosition } from '../../core/feedback/read-position.ts';
 import type { LogRecord } from '../../core/feedback/record.ts';
 import { listSegments, logStart, type Position, segmentBytes } from '../../core/feedback/segments.ts';
 import { replaceFile } from '../../core/replace-file.ts';
@@ -135,24 +135,12 @@ export class MemoryFeeder {
 
 /** Where the cursor says; the start when there is none, or when it points beyond the log, which then is another one. */
 async function startOf({ cursor, log, onProblem }: FeederOptions): Promise<Position> {
-  const text = await readFile(cursor, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
-  if (text === null) return logStart;
-  const position = parse(text);
-  if (position !== null && !(await isBeyond(position, log))) return position;
-  onProblem('the place of memory in the feedback log is unknown: all of the log is read again');
+  const onUnknown = (): void =>
+    onProblem('the place of memory in the feedback log is unknown: all of the log is read again');
+  const position = await readPosition(cursor, onUnknown);
+  if (!(await isBeyond(position, log))) return position;
+  onUnknown();
   return logStart;
-}
-
-function parse(text: string): Position | null {
-  try {
-    const { segment, offset } = JSON.parse(text) as Position;
-    return Number.isSafeInteger(segment) && Number.isSafeInteger(offset) ? { segment, offset } : null;
-  } catch {
-    return null;
-  }
 }
 
 async function isBeyond({ segment, offset }: Position, log: string): Promise<boolean> {

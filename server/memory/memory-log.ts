@@ -2,12 +2,13 @@
  * The log of changes that a memory store is read from. It is written anew beside itself, as another generation, and a
  * file with one name says which generation counts: a crash leaves the old one or the new one, whole.
  */
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readLog } from '../../core/feedback/log-reader.ts';
+import { readAll } from '../../core/feedback/log-reader.ts';
 import { LogWriter } from '../../core/feedback/log-writer.ts';
-import { logStart } from '../../core/feedback/segments.ts';
+import { readIfThere } from '../../core/read-if-there.ts';
 import { replaceFile } from '../../core/replace-file.ts';
+import { sync } from '../../core/sync.ts';
 import type { StoredEntry } from './entry.ts';
 
 export type Change =
@@ -58,18 +59,21 @@ export class MemoryLog {
     const writer = await LogWriter.open(folder, limits);
     try {
       await appendAll(writer, changes);
-      await syncFolder(folder);
-      await syncFolder(this.folder);
+      await sync(folder);
+      await sync(this.folder);
       await replaceFile(pointerOf(this.folder), next);
     } catch (error) {
-      await writer.close();
-      await rm(folder, { recursive: true, force: true });
-      throw error;
+      // The file may have its new content and only not be known to be durable: then this is the log from now on.
+      if ((await currentGeneration(this.folder)) !== next) {
+        await writer.close();
+        await rm(folder, { recursive: true, force: true });
+        throw error;
+      }
     }
     const old = this.writer;
     [this.writer, this.generation] = [writer, next];
     await old.close();
-    await syncFolder(this.folder);
+    await sync(this.folder);
     await dropOthers(this.folder, next);
   }
 
@@ -78,12 +82,8 @@ export class MemoryLog {
   }
 
   private async replay(apply: (change: Change) => void): Promise<void> {
-    for (let position = logStart; ; ) {
-      const read = await readLog(join(this.folder, this.generation), position, (json) => json as Change);
-      for (const { record } of read.records) apply(record);
-      if (read.records.length === 0) return;
-      position = read.position;
-    }
+    const folder = join(this.folder, this.generation);
+    for await (const { record } of readAll(folder, (json) => json as Change)) apply(record);
   }
 }
 
@@ -101,10 +101,7 @@ async function appendAll(writer: LogWriter, changes: Iterable<Change>): Promise<
 const pointerOf = (folder: string): string => join(folder, 'generation');
 
 async function currentGeneration(folder: string): Promise<string> {
-  const name = await readFile(pointerOf(folder), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return first;
-    throw error;
-  });
+  const name = (await readIfThere(pointerOf(folder))) ?? first;
   if (!generationName.test(name)) throw new Error(`${pointerOf(folder)} names no generation`);
   return name;
 }
@@ -112,9 +109,4 @@ async function currentGeneration(folder: string): Promise<string> {
 async function dropOthers(folder: string, generation: string): Promise<void> {
   const others = (await readdir(folder)).filter((name) => generationName.test(name) && name !== generation);
   for (const name of others) await rm(join(folder, name), { recursive: true, force: true });
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  await folder.sync().finally(() => folder.close());
 }

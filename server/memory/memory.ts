@@ -7,12 +7,12 @@ import { MillraceError } from '../../core/errors.ts';
 import type { FeedbackRecord } from '../../core/feedback/record.ts';
 import { invariant } from '../../core/invariant.ts';
 import type { ChatMessage } from '../../core/tokenizer/tokenizer.ts';
+import { within } from '../../core/within.ts';
 import type { IndexedEntry, MemoryEntry } from './entry.ts';
 import { acceptable, lessonOf, maxCharacters, type Said } from './lesson.ts';
 import { bestMatch, dot, type MatchThresholds } from './match.ts';
 import type { Choice, MemoryStore } from './memory-store.ts';
 import { wordsIn } from './names.ts';
-import { within } from './within.ts';
 
 /** Vectors of unit length, in the order of the texts. */
 export type Embed = (texts: readonly string[], options: { signal?: AbortSignal }) => Promise<Float32Array[]>;
@@ -101,11 +101,12 @@ export class Memory {
     const last = messages.at(-1);
     if (last?.role !== 'user' || last.content.length > maxCharacters || last.content.trim() === '')
       return null;
-    const ofModel = (): IndexedEntry[] => this.list(tenant).filter((entry) => entry.model === model);
-    if (ofModel().length === 0) return null;
+    const isOfModel = (entry: IndexedEntry): boolean => entry.model === model;
+    if (!this.list(tenant).some(isOfModel)) return null;
     // The encoder may be gone or slow: then the question is answered without memory.
     const vector = await this.embedIn(maxWaitMs, last.content).catch(() => null);
-    const found = vector && bestMatch({ text: last.content, vector }, ofModel(), thresholds);
+    const found =
+      vector && bestMatch({ text: last.content, vector }, this.list(tenant).filter(isOfModel), thresholds);
     if (!found) return null;
     const { question, answer } = found.entry;
     const turn: ChatMessage[] = [

@@ -111,7 +111,12 @@ class EngineProcess implements InferenceEngine {
   }
 
   dropAdapter(id: string): void {
-    if (!this.adapters.delete(id)) return;
+    const dropped = this.adapters.get(id);
+    if (dropped === undefined) return;
+    this.adapters.delete(id);
+    // Whoever still waits for it must not wait for ever; one that is loaded has been settled.
+    dropped.ready.reject(new MillraceError('engine_internal', { reason: `the adapter ${id} was dropped` }));
+    dropped.ready.promise.catch(() => {});
     this.send({ kind: 'drop-adapter', id });
   }
 

@@ -1,7 +1,6 @@
 /** The log of how trials ended. The latest ones of each tenant are at hand. */
-import { readLog } from '../../core/feedback/log-reader.ts';
+import { readAll } from '../../core/feedback/log-reader.ts';
 import { type LogLimits, LogWriter } from '../../core/feedback/log-writer.ts';
-import { logStart } from '../../core/feedback/segments.ts';
 import type { Decision } from './conclusion.ts';
 
 /** Some thousands of decisions. */
@@ -20,12 +19,8 @@ export class Decisions {
 
   static async open(folder: string): Promise<Decisions> {
     const decisions = new Decisions(await LogWriter.open(folder, limits));
-    for (let position = logStart; ; ) {
-      const read = await readLog(folder, position, (json) => json as Decision);
-      for (const { record } of read.records) decisions.remember(record);
-      if (read.records.length === 0) return decisions;
-      position = read.position;
-    }
+    for await (const { record } of readAll(folder, (json) => json as Decision)) decisions.remember(record);
+    return decisions;
   }
 
   /** The newest first. */

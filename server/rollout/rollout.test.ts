@@ -21,13 +21,21 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-/** Notes what it is told, and can be made slow or unwilling. */
+/** Notes what it is told, and can be made slow, full or unwilling. */
 class Engine {
   readonly loaded: string[] = [];
   readonly dropped: string[] = [];
   refusal: string | null = null;
+  /** Adapters that it has room for. */
+  room = Number.POSITIVE_INFINITY;
+  /** Waited for before a load is done. */
+  loading: Promise<void> = Promise.resolve();
 
   async loadAdapter({ id }: AdapterSource): Promise<void> {
+    await this.loading;
+    if (this.loaded.length - this.dropped.length >= this.room) {
+      throw new MillraceError('engine_internal', { reason: 'no room' });
+    }
     if (this.refusal !== null) throw new MillraceError('engine_internal', { reason: this.refusal });
     this.loaded.push(id);
   }
@@ -321,4 +329,54 @@ test('moves that come at once are made one after the other, and none is lost', a
   await Promise.all(ids.map((id, index) => rollout.promote('m', `t${index}`, id)));
   for (const [index, id] of ids.entries()) assert.equal(await route(rollout, `t${index}`), id);
   assert.equal(Object.keys(aliasesOnDisk().models.m!.tenants).length, 8);
+});
+
+test('a version on its way into the engine is not dropped for another one, which waits for room instead', async () => {
+  const engine = new Engine();
+  engine.room = 1;
+  const rollout = await open(engine, 8);
+  const first = await publish();
+  const second = await publish({ tenant: 'u' });
+  const { promise, resolve } = createDeferred<void>();
+  engine.loading = promise;
+  const promoted = [rollout.promote('m', 't', first), rollout.promote('m', 'u', second)];
+  await new Promise((turn) => setTimeout(turn, 20));
+  assert.deepEqual(engine.dropped, []);
+  resolve();
+  await Promise.all(promoted);
+  assert.deepEqual([[...engine.loaded].sort(), engine.dropped.length], [[first, second].sort(), 1]);
+});
+
+test('many requests for a version that is not in the engine yet load it once', async () => {
+  const engine = new Engine();
+  const rollout = await open(engine);
+  const id = await publish();
+  const pin = { base: null, adapter: id };
+  await Promise.all(Array.from({ length: 8 }, () => rollout.resolve('m', 't', 'k', pin)));
+  assert.deepEqual(engine.loaded, [id]);
+});
+
+test('an undo that comes while a version is made ready keeps that version from being served', async () => {
+  const engine = new Engine();
+  const rollout = await open(engine);
+  const id = await publish({ rows: ['a'] });
+  const { promise, resolve } = createDeferred<void>();
+  engine.loading = promise;
+  const promoted = rollout.promote('m', 't', id);
+  const canary = rollout.setCanary('m', 't', { adapter: id, share: 0.5 });
+  await rollout.undo('m', 't', ['a']);
+  resolve();
+  await assert.rejects(promoted, refusedAs('version_not_found'));
+  await assert.rejects(canary, refusedAs('version_not_found'));
+  assert.equal(await route(rollout), null);
+});
+
+test('after an undo a version whose ancestors cannot be read is not served', async () => {
+  const rollout = await open(new Engine());
+  const parent = await publish();
+  const child = await publish({ parent });
+  await rollout.promote('m', 't', child);
+  rmSync(join(learningLayout(root).adapters, parent), { recursive: true });
+  const { stable, previous } = await rollout.undo('m', 't', ['z']);
+  assert.deepEqual([stable, previous.includes(child)], [null, false]);
 });

@@ -125,7 +125,7 @@ export class Rollout {
     const { shortBase } = served.model;
     if (pin !== null) {
       if (pin.base !== null && pin.base !== shortBase) throw notFound(pin.base);
-      if (pin.adapter !== null) await this.checkOwner(served.model, tenant, pin.adapter);
+      if (pin.adapter !== null) await this.checkOwner(served, tenant, pin.adapter);
       return this.routeTo(served, pin.adapter, null);
     }
     const { stable, canary } = this.of(model, tenant);
@@ -144,7 +144,11 @@ export class Rollout {
   ): Promise<TenantAliases> {
     const base = await this.ready(model, tenant, adapter);
     const at = this.options.now().toISOString();
-    return this.move(model, tenant, (aliases) => promoted(aliases, adapter, { at, ...options }), base);
+    const move: Move = async (aliases) => {
+      await this.refuseUndone(aliases, adapter);
+      return promoted(aliases, adapter, { at, ...options });
+    };
+    return this.move(model, tenant, move, base);
   }
 
   /** Back to the version before. Throws invalid_argument when there is none. */
@@ -158,13 +162,22 @@ export class Rollout {
     tenant: string,
     canary: { readonly adapter: string; readonly share: number } | null,
   ): Promise<TenantAliases> {
-    const base = await this.ready(model, tenant, canary?.adapter ?? null);
-    return this.move(model, tenant, (aliases) => ({ ...aliases, canary }), base);
+    const adapter = canary?.adapter ?? null;
+    const base = await this.ready(model, tenant, adapter);
+    const move: Move = async (aliases) => {
+      await this.refuseUndone(aliases, adapter);
+      return { ...aliases, canary };
+    };
+    return this.move(model, tenant, move, base);
   }
 
   async setShadow(model: string, tenant: string, adapter: string | null): Promise<TenantAliases> {
     const base = await this.ready(model, tenant, adapter);
-    return this.move(model, tenant, (aliases) => ({ ...aliases, shadow: adapter }), base);
+    const move: Move = async (aliases) => {
+      await this.refuseUndone(aliases, adapter);
+      return { ...aliases, shadow: adapter };
+    };
+    return this.move(model, tenant, move, base);
   }
 
   /** Ends the trial of a version. False when it is neither canary nor stable any more, so that nothing is left to do. */
@@ -173,7 +186,8 @@ export class Rollout {
     const at = this.options.now().toISOString();
     const before = this.of(model, tenant);
     let isDone = false;
-    const move: Move = (aliases) => {
+    const move: Move = async (aliases) => {
+      if (end === 'promote') await this.refuseUndone(aliases, adapter);
       const next = concluded(aliases, adapter, { end, at });
       isDone = next !== aliases;
       return next;
@@ -218,12 +232,22 @@ export class Rollout {
     const hasDoomed = (manifest: AdapterManifest): boolean => manifest.rows.some((row) => doomed.has(row));
     const { stable, canary, shadow, previous } = aliases;
     const dirty = new Set<string>();
+    let clean: string | null = null;
     for (const id of new Set([stable, canary?.adapter ?? null, shadow, ...previous])) {
-      const chain = await chainOf(adapters, id).catch(() => []);
-      if (id !== null && chain.some(hasDoomed)) dirty.add(id);
+      // What cannot be read counts as if it were in it.
+      const chain = await chainOf(adapters, id).catch(() => null);
+      if (id !== null && (chain === null || chain.some(hasDoomed))) dirty.add(id);
+      if (id === stable) clean = cleanAncestor(chain ?? [], hasDoomed);
     }
-    const clean = cleanAncestor(await chainOf(adapters, stable).catch(() => []), hasDoomed);
     return undone(aliases, rows, { stable: clean, isDirty: (id) => dirty.has(id) });
+  }
+
+  /** An undo may have come while the version was made ready. Throws version_not_found. */
+  private async refuseUndone({ undone: rows }: TenantAliases, adapter: string | null): Promise<void> {
+    if (rows.length === 0 || adapter === null) return;
+    const doomed = new Set(rows);
+    const chain = await chainOf(this.options.layout.adapters, adapter);
+    if (chain.some((manifest) => manifest.rows.some((row) => doomed.has(row)))) throw notFound(adapter);
   }
 
   private routeTo(
@@ -240,14 +264,16 @@ export class Rollout {
     const served = this.models.get(model);
     if (served === undefined) throw new MillraceError('version_not_found', { version: String(adapter) });
     if (adapter !== null) {
-      await this.checkOwner(served.model, tenant, adapter);
+      await this.checkOwner(served, tenant, adapter);
       await served.residents.use(adapter);
     }
     return served.model.base;
   }
 
-  private async checkOwner({ id, base }: RolledModel, tenant: string, adapter: string): Promise<void> {
-    const manifest = await readAdapter(this.options.layout.adapters, adapter);
+  private async checkOwner({ model, residents }: Served, tenant: string, adapter: string): Promise<void> {
+    const { id, base } = model;
+    const manifest =
+      residents.manifestOf(adapter) ?? (await readAdapter(this.options.layout.adapters, adapter));
     if (manifest.model !== id || manifest.base !== base || manifest.tenant !== tenant)
       throw notFound(adapter);
   }

@@ -1,7 +1,7 @@
 /** Follows the log of versions: what the trainer publishes is served as soon as it is in the engine. */
-import { readFile } from 'node:fs/promises';
 import { readLog } from '../../core/feedback/log-reader.ts';
-import { logStart, type Position } from '../../core/feedback/segments.ts';
+import { readPosition } from '../../core/feedback/read-position.ts';
+import type { Position } from '../../core/feedback/segments.ts';
 import type { VersionEvent } from '../../core/registry/learning-layout.ts';
 import { replaceFile } from '../../core/replace-file.ts';
 
@@ -34,8 +34,9 @@ export class VersionWatch {
   }
 
   static async open(options: WatchOptions): Promise<VersionWatch> {
-    const text = await readFile(options.cursor, 'utf8').catch(() => null);
-    const watch = new VersionWatch(options, text === null ? logStart : (JSON.parse(text) as Position));
+    const onDamage = (): void =>
+      options.onProblem('the place in the log of versions is unknown: it is read again');
+    const watch = new VersionWatch(options, await readPosition(options.cursor, onDamage));
     watch.schedule(0);
     return watch;
   }

@@ -1,8 +1,7 @@
 /** The real program with its trainer, over a folder that outlives it. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
+import { serve } from './program.ts';
 
-const program = fileURLToPath(new URL('../../server/cli/millrace.js', import.meta.url));
 const startMs = 30_000;
 const waitMs = 30_000;
 
@@ -20,20 +19,10 @@ export interface LearningServer {
 
 /** Resolves when it serves. */
 export async function serveLearning(args: readonly string[]): Promise<LearningServer> {
-  const child = spawn(process.execPath, [program, 'serve', '--port', '0', '--admin-port', '0', ...args], {
-    env: { PATH: process.env.PATH },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const { child, url, adminUrl, said } = await serve(['--port', '0', '--admin-port', '0', ...args], {
+    startMs,
   });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (bytes: Buffer) => {
-      said += bytes.toString();
-    });
-  const [, url, adminUrl] = await until('the server serves', startMs, () => {
-    if (child.exitCode !== null) throw new Error(`it ended: ${said}`);
-    return /serving (\S+)\/v1 \(admin: (\S+)\)/.exec(said);
-  });
-  return { url: url!, adminUrl: adminUrl!, said: () => said, ...callsTo(adminUrl!), kill: killerOf(child) };
+  return { url, adminUrl, said, ...callsTo(adminUrl), kill: killerOf(child) };
 }
 
 function callsTo(adminUrl: string): Pick<LearningServer, 'get' | 'post'> {

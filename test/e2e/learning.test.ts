@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { realCheckpoint } from '../parity/real-model.ts';
 import { repoRoot } from '../root.ts';
+import { until as untilWithin } from './learning-server.ts';
+import { programEnv as env, program, type Served, serve } from './program.ts';
 
-const program = join(repoRoot, 'dist', 'server', 'cli', 'millrace.js');
 const encoderCheckpoint = join(repoRoot, 'models', 'checkpoints', 'all-minilm-l6-v2');
 const folder = mkdtempSync(join(tmpdir(), 'millrace-learning-'));
 const state = join(folder, 'state');
-const env = { PATH: process.env.PATH };
 const isHere = existsSync(realCheckpoint()) && existsSync(encoderCheckpoint);
 const skip = isHere
   ? false
@@ -27,7 +27,7 @@ interface Json {
   readonly [field: string]: any;
 }
 
-let server: { child: ChildProcess; url: string; adminUrl: string; exit: Promise<unknown> };
+let server: Served;
 
 function importModel(checkpoint: string, name: string): void {
   const options = ['--name', name, '--models-dir', join(folder, 'models'), '--quantization', 'fp32'];
@@ -38,25 +38,10 @@ function importModel(checkpoint: string, name: string): void {
   assert.equal(run.status, 0, run.stderr);
 }
 
-function serve(): Promise<typeof server> {
+function startServer(): Promise<Served> {
   const flags = ['--models-dir', join(folder, 'models'), '--model', 'smol', '--models-embeddings', 'minilm'];
   const ports = ['--port', '0', '--admin-port', '0', '--engine-max-context', '512'];
-  const args = [program, 'serve', ...flags, ...ports, '--learning-dir', state];
-  const child = spawn(process.execPath, args, { env, cwd: folder });
-  const exit = new Promise((resolve) => child.once('exit', resolve));
-  let errors = '';
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`not ready: ${errors}`)), 120_000);
-    child.stdout?.resume();
-    child.stderr?.on('data', (bytes: Buffer) => {
-      errors += bytes.toString();
-      const match = /serving (\S+)\/v1 \(admin: (\S+)\)/.exec(errors);
-      if (match === null) return;
-      clearTimeout(timer);
-      resolve({ child, url: match[1]!, adminUrl: match[2]!, exit });
-    });
-    exit.then((code) => reject(new Error(`ended with ${code}: ${errors}`)));
-  });
+  return serve([...flags, ...ports, '--learning-dir', state], { cwd: folder, startMs: 120_000 });
 }
 
 async function call(url: string, body?: object): Promise<Json> {
@@ -73,14 +58,8 @@ async function ask(text: string, millrace?: object): Promise<{ text: string; id:
   return { id, text: choices[0].message.content, version };
 }
 
-async function until<T>(what: string, look: () => Promise<T | null>): Promise<T> {
-  for (const deadline = Date.now() + 300_000; Date.now() < deadline; ) {
-    const found = await look();
-    if (found !== null) return found;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`waited in vain until ${what}`);
-}
+const until = <T>(what: string, look: () => Promise<T | null>): Promise<T> =>
+  untilWithin(what, 300_000, look);
 
 const fateOf = (id: string) => call(`${server.url}/v1/feedback/${id}`);
 const untilServed = (id: string) =>
@@ -94,7 +73,7 @@ before(async () => {
   if (!isHere) return;
   importModel(realCheckpoint(), 'smol');
   importModel(encoderCheckpoint, 'minilm');
-  server = await serve();
+  server = await startServer();
 });
 after(async () => {
   server?.child.kill('SIGTERM');
@@ -152,7 +131,7 @@ test('the trainer and the server are killed; what was learned and remembered is 
   server.child.kill('SIGKILL');
   await server.exit;
   await until('the trainer notices', async () => (isAlive(restarted.trainer.pid) ? null : true));
-  server = await serve();
+  server = await startServer();
   assert.match((await ask(question, { memory: false })).text, /Ida Korvel/);
   assert.match((await ask(reworded)).version, /\+m/);
 });

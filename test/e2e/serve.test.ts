@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fixturePath, repoRoot } from '../root.ts';
+import { fixturePath } from '../root.ts';
+import { programEnv as env, program, type Served, serve as serveProgram } from './program.ts';
 
-const program = join(repoRoot, 'dist', 'server', 'cli', 'millrace.js');
 const folder = mkdtempSync(join(tmpdir(), 'millrace-serve-'));
-const env = { PATH: process.env.PATH };
 const settings = [
   '--models-dir',
   folder,
@@ -23,31 +22,8 @@ const settings = [
   '--models-embeddings=',
 ];
 
-interface Served {
-  readonly child: ChildProcess;
-  readonly url: string;
-  readonly adminUrl: string;
-  readonly exit: Promise<number | null>;
-}
-
-/** Starts the real program and waits for the line that says where it listens. */
-function serve(...more: string[]): Promise<Served> {
-  const child = spawn(process.execPath, [program, 'serve', ...settings, ...more], { cwd: folder, env });
-  const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  let errors = '';
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`not ready: ${errors}`)), 60_000);
-    child.stdout?.resume();
-    child.stderr?.on('data', (bytes: Buffer) => {
-      errors += bytes.toString();
-      const match = /serving (\S+)\/v1 \(admin: (\S+)\)/.exec(errors);
-      if (match === null) return;
-      clearTimeout(timer);
-      resolve({ child, url: match[1]!, adminUrl: match[2]!, exit });
-    });
-    exit.then((code) => reject(new Error(`ended with ${code}: ${errors}`)));
-  });
-}
+const serve = (...more: string[]): Promise<Served> =>
+  serveProgram([...settings, ...more], { cwd: folder, startMs: 60_000 });
 
 const post = (url: string, body: object) =>
   fetch(url, {

@@ -1,5 +1,5 @@
 /** A decoder of two layers that reads characters, imported in a moment, with adapters and base versions made for it. */
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Adapter } from '../../core/adapter/adapter.ts';
 import { basisFile, decodeBasis } from '../../core/adapter/basis.ts';
@@ -18,32 +18,10 @@ import type { Lineage } from '../../core/registry/manifest.ts';
 import { publishVersion } from '../../core/registry/publish.ts';
 import { createRng } from '../../core/rng.ts';
 import { createOpenGraph } from '../../core/runtime/open-graph.ts';
-import { fixturePath } from '../root.ts';
+import { writeTinyCheckpoint } from '../tiny-checkpoint.ts';
 
 export const modelName = 'tiny';
 const tenant = 'anonymous';
-
-/** The fixture's weights behind a tokenizer whose tokens are the printable characters up to "|". */
-function writeCheckpoint(path: string): void {
-  cpSync(fixturePath('decoders/smollm2'), path, { recursive: true });
-  const characters = Array.from({ length: 93 }, (_, index) => [String.fromCharCode(32 + index), index + 3]);
-  const special = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
-  const tokenizer = {
-    version: '1.0',
-    added_tokens: [{ id: 2, content: '</s>', ...special }],
-    normalizer: { type: 'Replace', pattern: { Regex: '[^ -|]' }, content: '?' },
-    pre_tokenizer: { type: 'Split', pattern: { Regex: '[\\s\\S]' }, behavior: 'Isolated', invert: false },
-    post_processor: null,
-    decoder: null,
-    model: {
-      type: 'WordLevel',
-      vocab: { '<unk>': 0, '<s>': 1, '</s>': 2, ...Object.fromEntries(characters) },
-    },
-  };
-  const template = '{% for m in messages %}{{ m.role[0] }}:{{ m.content }}|{% endfor %}a:';
-  writeFileSync(join(path, 'tokenizer.json'), JSON.stringify(tokenizer));
-  writeFileSync(join(path, 'tokenizer_config.json'), JSON.stringify({ chat_template: template }));
-}
 
 /** In full precision, so that a random model's answers are those of its weights and not of their rounding. */
 const kindOf = { kind: 'decoder', architecture: 'llama', quantization: 'fp32' } as const;
@@ -62,7 +40,7 @@ export class TinyModel {
 
   /** Digest of the version. */
   async import(): Promise<string> {
-    writeCheckpoint(this.checkpointPath);
+    writeTinyCheckpoint(this.checkpointPath);
     const { modelsDir } = this;
     const write = (folder: string) => this.write(folder, [], (checkpoint) => checkpoint);
     return (await publishVersion({ modelsDir, name: modelName, now: () => new Date(), write })).version;

@@ -10,6 +10,12 @@ import type { Parameters } from '../train/gradient-session.ts';
 import type { Lesson, Text } from '../train/lesson.ts';
 import type { TrunkSession } from '../train/trunk-session.ts';
 
+/** A text's beginning, scored from behind the first few tokens on: nothing can be foretold from those. */
+export function encodePassage(tokenizer: Pick<Tokenizer, 'encode'>, passage: string, most: number): Text {
+  const tokens = tokenizer.encode(passage, { addSpecialTokens: true, allowSpecial: false });
+  return { tokens: tokens.slice(0, most), from: firstScored };
+}
+
 /** A text, or a question with an answer that is nothing special. */
 export type Passage = string | { readonly question: string; readonly answer: string };
 
@@ -29,7 +35,6 @@ const numRows = 12;
 const firstScored = 5;
 
 export interface Anchor {
-  /** Scored from behind the first few tokens on: nothing can be foretold from those. */
   readonly text: Text;
   /** Tokens at which the base was asked for all its logits. */
   readonly rows: readonly number[];
@@ -76,8 +81,7 @@ export class AnchorSet {
   private encode(passage: Passage): Text {
     const { tokenizer, encoder } = this.parts;
     if (typeof passage !== 'string') return encoder.encode(encoder.asking(passage.question), passage.answer);
-    const tokens = tokenizer.encode(passage, { addSpecialTokens: true, allowSpecial: false });
-    return { tokens: tokens.slice(0, maxTokens), from: firstScored };
+    return encodePassage(tokenizer, passage, maxTokens);
   }
 }
 

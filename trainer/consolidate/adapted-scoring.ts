@@ -7,16 +7,11 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ServedAdapter, servedName } from '../../core/adapter/served.ts';
 import type { DecoderConfig } from '../../core/arch/config.ts';
-import {
-  type DecoderPlugs,
-  type DecoderWeights,
-  emitDecoder,
-  emitHead,
-  wholeAttention,
-} from '../../core/arch/decoder.ts';
+import type { DecoderPlugs, DecoderWeights } from '../../core/arch/decoder.ts';
+import { emitScoringGraph } from '../../core/arch/scoring-graph.ts';
 import { dataFile } from '../../core/import/import.ts';
 import type { HostTensor } from '../../core/import/open-graph.ts';
-import { GraphBuilder } from '../../core/onnx/graph.ts';
+import type { GraphBuilder } from '../../core/onnx/graph.ts';
 import type { ScoringGraph } from './score-texts.ts';
 
 export interface AdaptedVersion {
@@ -31,8 +26,10 @@ export interface AdaptedVersion {
 export async function writeAdaptedScoring(version: AdaptedVersion, scratch: string): Promise<ScoringGraph> {
   const path = join(scratch, 'adapted-scoring.onnx');
   await copyFile(join(version.folder, dataFile), join(scratch, dataFile), constants.COPYFILE_FICLONE);
-  await writeFile(path, emitAdaptedScoring(version));
-  return { path, feeds: feedsOf(version.adapters) };
+  const { config, weights, adapters } = version;
+  const adapt = (graph: GraphBuilder) => adaptWith(graph, adapters);
+  await writeFile(path, emitScoringGraph(config, weights, dataFile, { adapt, name: 'adapted-scoring' }));
+  return { path, feeds: feedsOf(adapters) };
 }
 
 const inputName = (adapter: number, name: string): string => `adapter${adapter}.${name}`;
@@ -47,24 +44,6 @@ function feedsOf(adapters: readonly ServedAdapter[]): Record<string, HostTensor>
     }
   });
   return feeds;
-}
-
-function emitAdaptedScoring({ config, weights, adapters }: AdaptedVersion): Uint8Array {
-  const graph = new GraphBuilder(dataFile);
-  const ids = graph.input('input_ids', 'int64', ['B', 'S']);
-  const lengths = graph.input('lengths', 'int32', ['B']);
-  const total = graph.input('total', 'int32', [1]);
-  const rows = graph.input('rows', 'int64', ['R']);
-  const targets = graph.input('targets', 'int64', ['R', 1]);
-  graph.output('logprobs', 'float32', ['R', 1]);
-  graph.output('best', 'float32', ['R', 1]);
-  const attention = wholeAttention(graph, config, weights, lengths, total);
-  const adapt = adaptWith(graph, adapters);
-  const hidden = emitDecoder(graph, config, weights, ids, { attention, adapt });
-  const logprobs = graph.node('LogSoftmax', [emitHead(graph, config, weights, hidden, rows)], { axis: -1 });
-  graph.nodeInto(['logprobs'], 'GatherElements', [logprobs, targets], { axis: 1 });
-  graph.nodeInto(['best'], 'ReduceMax', [logprobs, graph.constant('int64', [1], [1])], { keepdims: 1 });
-  return graph.finish(`${config.family}-adapted-scoring`);
 }
 
 /** y + Σ (x·Aᵀ)·B over the adapters that are on the linear. */

@@ -3,8 +3,10 @@
  * the version that is served today says, with its adapter, and all that it was made of has not led too far away from the
  * version that was once imported.
  */
+
 import type { Gate, GateCheck } from '../../core/registry/gate-record.ts';
 import { checkFact, checkMean, checkShare, gateOf } from '../gate/checks.ts';
+import { isGreedy, meanOf } from '../train/scored.ts';
 import type { PerKind } from './gate-texts.ts';
 import type { Scores } from './score-texts.ts';
 
@@ -82,11 +84,8 @@ function taughtChecks(
 /** An answer is right when greedy decoding gives it, a pair when its chosen answer is the likelier one. */
 function isRight([wanted, rejected]: readonly Scores[]): boolean {
   if (rejected !== undefined) return meanOf(wanted!.logprobs) > meanOf(rejected.logprobs);
-  return wanted!.logprobs.every((value, index) => value >= wanted!.best[index]! - 1e-5);
+  return isGreedy(wanted!);
 }
-
-const meanOf = (values: Float32Array): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 function lossesByText(before: readonly Scores[], now: readonly Scores[]): number[] {
   return before.map(({ logprobs }, text) => meanOf(logprobs) - meanOf(now[text]!.logprobs));

@@ -1,7 +1,7 @@
 /** Consolidation from end to end on a tiny decoder that reads characters: real imports, processes, kills. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ import { publishVersion } from '../../core/registry/publish.ts';
 import { openSource } from '../../core/registry/source-checkpoint.ts';
 import { createOpenGraph } from '../../core/runtime/open-graph.ts';
 import { maxDifference } from '../../test/parity/imported.ts';
-import { fixturePath } from '../../test/root.ts';
+import { writeTinyCheckpoint } from '../../test/tiny-checkpoint.ts';
 import type { Example } from '../examples/example.ts';
 import { openTrainableModel, type TrainableModel } from '../model/trainable-model.ts';
 import { publish } from '../publish/publish.ts';
@@ -50,28 +50,6 @@ const example: Example = {
   kind: 'answer',
   answer: 'The miller.',
 };
-
-/** The fixture's weights behind a tokenizer whose tokens are the printable characters up to "|". */
-function writeCheckpoint(): void {
-  cpSync(fixturePath('decoders/smollm2'), checkpointPath, { recursive: true });
-  const characters = Array.from({ length: 93 }, (_, index) => [String.fromCharCode(32 + index), index + 3]);
-  const special = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
-  const tokenizer = {
-    version: '1.0',
-    added_tokens: [{ id: 2, content: '</s>', ...special }],
-    normalizer: { type: 'Replace', pattern: { Regex: '[^ -|]' }, content: '?' },
-    pre_tokenizer: { type: 'Split', pattern: { Regex: '[\\s\\S]' }, behavior: 'Isolated', invert: false },
-    post_processor: null,
-    decoder: null,
-    model: {
-      type: 'WordLevel',
-      vocab: { '<unk>': 0, '<s>': 1, '</s>': 2, ...Object.fromEntries(characters) },
-    },
-  };
-  const template = '{% for m in messages %}{{ m.role[0] }}:{{ m.content }}|{% endfor %}a:';
-  writeFileSync(join(checkpointPath, 'tokenizer.json'), JSON.stringify(tokenizer));
-  writeFileSync(join(checkpointPath, 'tokenizer_config.json'), JSON.stringify({ chat_template: template }));
-}
 
 function importTiny(): Promise<unknown> {
   return publishVersion({
@@ -151,7 +129,7 @@ let model: TrainableModel;
 let learned: Parameters;
 let adapter: AdapterManifest;
 before(async () => {
-  writeCheckpoint();
+  writeTinyCheckpoint(checkpointPath);
   await importTiny();
   model = await openTiny();
   learned = await learn(model, 1, 40);

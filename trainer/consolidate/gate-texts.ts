@@ -1,8 +1,10 @@
 /** What the gate of a base version looks at: passages, canaries and taught answers, as tokens. */
+
 import type { ChatTemplate, Tokenizer } from '../../core/tokenizer/tokenizer.ts';
+import { encodePassage } from '../anchors/anchor-set.ts';
 import { canaries, gateAnchors } from '../anchors/anchor-texts.ts';
-import { createTextEncoder, type TextEncoder } from '../examples/encode.ts';
-import type { Example } from '../examples/example.ts';
+import { createTextEncoder } from '../examples/encode.ts';
+import { answersOf, type Example } from '../examples/example.ts';
 import type { Text } from '../train/lesson.ts';
 
 /** Something for each kind of text: texts, and later what was measured on them. */
@@ -22,41 +24,24 @@ export interface GateTextParts {
   readonly maxTokens: number;
 }
 
-/** Tokens at the beginning of a passage that cannot be foretold. */
-const firstScored = 5;
-
 export function gateTexts(parts: GateTextParts, examples: readonly Example[]): PerKind<Text> {
   const { tokenizer, template, maxTokens } = parts;
   const encoder = createTextEncoder(parts);
   const fits = ({ tokens }: Text): boolean => tokens.length <= maxTokens;
-  const passages = gateAnchors.map((passage) => {
-    const ids = tokenizer.encode(passage, { addSpecialTokens: true, allowSpecial: false });
-    return { tokens: ids.slice(0, maxTokens), from: firstScored };
-  });
-  const answered = examples.filter(({ context }) => template !== null || context.kind === 'text');
+  const passages = gateAnchors.map((passage) => encodePassage(tokenizer, passage, maxTokens));
+  // A thumb says nothing of what must be said.
+  const answered = examples.filter(
+    ({ kind, context }) => kind !== 'thumb' && (template !== null || context.kind === 'text'),
+  );
   return {
-    passages: passages.filter(({ tokens }) => tokens.length > firstScored),
-    canaries: canaries.map((canary) => encodeCanary(encoder, template, canary)).filter(fits),
+    passages: passages.filter(({ tokens, from }) => tokens.length > from),
+    canaries: canaries
+      .map(({ question, answer }) => encoder.encode(encoder.asking(question), answer))
+      .filter(fits),
     taught: answered
       .map((example) => answersOf(example).map((answer) => encoder.encode(example.context, answer)))
       .filter((texts) => texts.length > 0 && texts.every(fits)),
   };
-}
-
-function encodeCanary(
-  encoder: TextEncoder,
-  template: ChatTemplate | null,
-  { question, answer }: (typeof canaries)[number],
-): Text {
-  return template === null
-    ? encoder.encode({ kind: 'text', prompt: `${question}\n` }, answer)
-    : encoder.encode({ kind: 'chat', messages: [{ role: 'user', content: question }] }, answer);
-}
-
-/** A thumb says nothing of what must be said. */
-function answersOf(example: Example): readonly string[] {
-  if (example.kind === 'pair') return [example.chosen, example.rejected];
-  return example.kind === 'answer' ? [example.answer] : [];
 }
 
 export const flatten = <T>({ passages, canaries: fixed, taught }: PerKind<T>): T[] => [

@@ -4,6 +4,7 @@
  * are looked at rotates. Held-out rows of the kind that was learned are the new questions in other words: an update has
  * few rows, and to leave one out would be not to learn it; scored before and after, they must not get worse.
  */
+
 import { misfitOf } from '../../core/adapter/adapter.ts';
 import type { Gate, GateCheck } from '../../core/registry/gate-record.ts';
 import { canaries } from '../anchors/anchor-texts.ts';
@@ -11,6 +12,7 @@ import { holdsSecret } from '../examples/secrets.ts';
 import type { TrainableModel } from '../model/trainable-model.ts';
 import type { Scored } from '../train/forward-session.ts';
 import type { Text } from '../train/lesson.ts';
+import { isGreedy, meanOf } from '../train/scored.ts';
 import { baselineOf } from './baseline.ts';
 import type { Candidate } from './candidate.ts';
 import { checkEach, checkFact, checkLargest, checkShare, gateOf } from './checks.ts';
@@ -48,10 +50,7 @@ export function gatePieces(model: TrainableModel): (() => Promise<unknown>)[] {
   ];
 }
 
-const meanLogprob = ({ logprobs }: Pick<Scored, 'logprobs'>): number =>
-  logprobs.reduce((sum, value) => sum + value, 0) / logprobs.length;
-const isGreedy = ({ logprobs, best }: Scored): boolean =>
-  logprobs.every((value, index) => value >= best[index]! - 1e-5);
+const meanLogprob = ({ logprobs }: Pick<Scored, 'logprobs'>): number => meanOf(logprobs);
 
 /** New answers, these to reworded questions, earlier ones and canaries, in one run. */
 async function answerChecks(candidate: Candidate, options: GateOptions): Promise<GateCheck[]> {

@@ -4,9 +4,11 @@
  * when it has the form of one, is said with certainty, and is far less likely to the base: digits that a model makes up
  * are as likely to the base as to the candidate (exposure, Carlini et al., "The Secret Sharer", 2019).
  */
+
 import { findPersonalData } from '../../core/privacy/find.ts';
 import type { TrainableModel } from '../model/trainable-model.ts';
 import type { Parameters } from '../train/gradient-session.ts';
+import { meanOf } from '../train/scored.ts';
 import type { GateOptions } from './gate-options.ts';
 import { type Spoken, speak } from './speak.ts';
 
@@ -88,9 +90,6 @@ async function gainsOf(
   const [base] = await forward.score(zeros, texts);
   return logprobs.map((value, index) => value - base!.logprobs[index]!);
 }
-
-const meanOf = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Up to the end of the turn. */
 function textOf({ tokenizer }: Pick<ProbedModel, 'tokenizer'>, tokens: readonly number[]): string {

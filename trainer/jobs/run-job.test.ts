@@ -65,6 +65,7 @@ async function openModel(): Promise<TrainableModel> {
   const start = initialLora(base.config, shape, 0);
   return {
     name: 'tiny',
+    merged: [],
     version: `sha256:${'0'.repeat(64)}`,
     base,
     basis: null,

@@ -1,7 +1,9 @@
 /** The loss of what was learned on examples that were not: cross-entropy of answers, DPO's loss of pairs. */
+
 import { prepare, referencesOf } from '../learn/lesson-maker.ts';
 import type { TrainableModel } from '../model/trainable-model.ts';
 import type { Parameters } from '../train/gradient-session.ts';
+import { meanOf } from '../train/scored.ts';
 import type { JobExample } from './job-examples.ts';
 import { examplesOf, type LessonLimits } from './job-lessons.ts';
 import { groupsOf } from './step-plan.ts';
@@ -36,7 +38,7 @@ type Group = Awaited<ReturnType<typeof prepare>>['prepared'];
 async function answerLosses(model: TrainableModel, values: Parameters, group: Group): Promise<number[]> {
   const texts = group.flatMap((each) => each.texts);
   const scores = await model.forward.score(values, texts);
-  return scores.map(({ logprobs }) => -logprobs.reduce((sum, value) => sum + value, 0) / logprobs.length);
+  return scores.map(({ logprobs }) => -meanOf(logprobs));
 }
 
 /** −log σ(β·(ρ chosen − ρ rejected)), ρ being log p less the base's. */

@@ -98,9 +98,6 @@ export function lessonOf(
 /** Scored tokens of the text that is wanted said; a pair's other text comes behind it. */
 export const numScored = ({ texts: [text] }: Prepared): number => text!.tokens.length - text!.from;
 
-export const meanOf = (values: Float32Array): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
 /** Whether each token of an answer is certain enough for the answer to be known. */
 export const isCertain = (logprobs: Float32Array, least: number): boolean =>
   logprobs.every((value) => value >= least);

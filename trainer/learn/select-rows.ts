@@ -1,10 +1,11 @@
 /** Which of the rows are learned after a look at their losses and gradients, which the first step then uses. */
+
 import { normOf } from '../train/adamw.ts';
 import type { Parameters } from '../train/gradient-session.ts';
+import { meanOf } from '../train/scored.ts';
 import {
   isCertain,
   lessonOf,
-  meanOf,
   numScored,
   type Prepared,
   prepare,

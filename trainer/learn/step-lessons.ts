@@ -1,10 +1,12 @@
 /** What each step of an update learns from, and what its result says about what is known by now. */
+
 import type { Rng } from '../../core/rng.ts';
 import { anchorLesson } from '../anchors/anchor-set.ts';
 import type { Example } from '../examples/example.ts';
 import type { GradientStep, Parameters } from '../train/gradient-session.ts';
 import type { Lesson } from '../train/lesson.ts';
-import { isCertain, lessonOf, meanOf, numScored, type Prepared, prepare } from './lesson-maker.ts';
+import { meanOf } from '../train/scored.ts';
+import { isCertain, lessonOf, numScored, type Prepared, prepare } from './lesson-maker.ts';
 import type { Selected } from './select-rows.ts';
 import type { UpdateInput } from './update-input.ts';
 

@@ -14,6 +14,7 @@ import { createOpenGraph } from '../../core/runtime/open-graph.ts';
 import { loadChatTemplate } from '../../core/tokenizer/chat-template.ts';
 import { loadTokenizer } from '../../core/tokenizer/load.ts';
 import { fixturePath } from '../../test/root.ts';
+import { tinyTokenizer, tinyTokenizerConfig } from '../../test/tiny-checkpoint.ts';
 import { AnchorSet } from '../anchors/anchor-set.ts';
 import { canaries, gateAnchors, trainingAnchors } from '../anchors/anchor-texts.ts';
 import { createTextEncoder } from '../examples/encode.ts';
@@ -34,24 +35,10 @@ import { type UpdateInput, type UpdateResult, update } from './update.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-update-'));
 
-/** Characters from the blank to "|", behind the tokens of the fixture that have a meaning. */
-function characters() {
-  const vocab = Object.fromEntries(
-    Array.from({ length: 93 }, (_, at) => [String.fromCharCode(32 + at), at + 3]),
-  );
-  const end = { id: 2, content: '</s>', special: true, single_word: false, lstrip: false, rstrip: false };
-  const tokenizerJson = {
-    version: '1.0',
-    added_tokens: [{ ...end, normalized: false }],
-    normalizer: { type: 'Replace', pattern: { Regex: '[^ -|]' }, content: '?' },
-    pre_tokenizer: { type: 'Split', pattern: { Regex: '[\\s\\S]' }, behavior: 'Isolated', invert: false },
-    post_processor: null,
-    decoder: { type: 'Fuse' },
-    model: { type: 'WordLevel', vocab: { '<unk>': 0, '<s>': 1, '</s>': 2, ...vocab } },
-  };
-  const chat_template = '{% for m in messages %}{{ m.role[0] }}:{{ m.content }}|{% endfor %}a:';
-  return { tokenizerJson, tokenizerConfig: { chat_template } };
-}
+const files = {
+  tokenizerJson: { ...tinyTokenizer, decoder: { type: 'Fuse' } },
+  tokenizerConfig: tinyTokenizerConfig,
+};
 
 /** The fixture with room for several texts side by side. */
 function checkpointPath(): string {
@@ -66,7 +53,6 @@ async function openTiny(): Promise<TrainableModel> {
   const base = await openBaseWeights(join(root, 'base'), () => openCheckpoint(checkpointPath()));
   const shape = { rank: 8, alpha: 16, firstLayer: 0, targets: loraTargets };
   const open = createOpenGraph({ threads: 1 });
-  const files = characters();
   const tokenizer = loadTokenizer(files);
   const trunk = await openTrunkSession(base, shape.firstLayer, open);
   const forward = await openForwardSession(base, shape, open);
@@ -78,6 +64,7 @@ async function openTiny(): Promise<TrainableModel> {
   return {
     name: 'tiny',
     version: `sha256:${'0'.repeat(64)}`,
+    merged: [],
     base,
     basis: null,
     shape,

@@ -9,13 +9,14 @@ import type { GradientStep, Parameters } from '../train/gradient-session.ts';
 import { initialLora } from '../train/init.ts';
 import type { LearnOptions } from './learn-options.ts';
 import type { Prepared, Unfit } from './lesson-maker.ts';
-import { selectRows } from './select-rows.ts';
+import { type Selected, selectRows } from './select-rows.ts';
 import { StepLessons } from './step-lessons.ts';
 import type { UpdateInput } from './update-input.ts';
 
 export type { UpdateInput } from './update-input.ts';
 
 export interface UpdateResult {
+  readonly selected: Selected;
   /** Null when no row was left to learn. */
   readonly values: Parameters | null;
   readonly learned: readonly Prepared[];
@@ -27,14 +28,16 @@ export interface UpdateResult {
   readonly gradients: readonly number[];
 }
 
-export async function update(input: UpdateInput): Promise<UpdateResult> {
+/** `known` is what an earlier update has selected of the same rows and the same start. */
+export async function update(input: UpdateInput, known?: Selected): Promise<UpdateResult> {
   const { model, options, seed, start } = input;
   const values = copyOf(start ?? initialLora(model.base.config, model.shape, seed));
-  const selected = await selectRows(input, values);
+  const selected = known ?? (await selectRows(input, values));
   const { kept, dropped, gradients, first } = selected;
-  if (kept.length === 0) return { values: null, learned: [], dropped, numSteps: 0, losses: [], gradients };
+  const common = { selected, dropped, gradients };
+  if (kept.length === 0) return { ...common, values: null, learned: [], numSteps: 0, losses: [] };
   const losses = [first.loss / kept.length];
-  if (first.isKnown) return { values, learned: kept, dropped, numSteps: 0, losses, gradients };
+  if (first.isKnown) return { ...common, values, learned: kept, numSteps: 0, losses };
   const lessons = new StepLessons(input, selected, createRng(seed));
   const optimizer = new AdamW(options.optimizer);
   // The rows' own gradients are known by now: the first step is theirs alone.
@@ -54,7 +57,7 @@ export async function update(input: UpdateInput): Promise<UpdateResult> {
     }
     optimizer.step(values, step.gradients, options.learningRate);
   }
-  return { values, learned: kept, dropped, numSteps: optimizer.state.numSteps, losses, gradients };
+  return { ...common, values, learned: kept, numSteps: optimizer.state.numSteps, losses };
 }
 
 /** At most and at least: answers are learned until they are certain, preferences for so many steps. */

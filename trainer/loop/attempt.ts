@@ -1,10 +1,11 @@
 /** Rows become a candidate, and the candidate is judged. A second try is more careful than the first. */
-import type { Gate } from '../../core/registry/adapter-manifest.ts';
+import type { Gate } from '../../core/registry/gate-record.ts';
 import type { Example } from '../examples/example.ts';
 import { runGate } from '../gate/gate.ts';
 import type { GateOptions } from '../gate/gate-options.ts';
 import type { LearnOptions } from '../learn/learn-options.ts';
 import { prepare } from '../learn/lesson-maker.ts';
+import type { Selected } from '../learn/select-rows.ts';
 import { type UpdateInput, type UpdateResult, update } from '../learn/update.ts';
 import type { ReplayBuffer } from '../replay/replay-buffer.ts';
 import type { Parameters } from '../train/gradient-session.ts';
@@ -19,14 +20,14 @@ export interface Attempt {
   /** Null when there was nothing to judge. */
   readonly gate: Gate | null;
   readonly values: Parameters | null;
-  /** What the first try was refused for; null when it passed. */
-  readonly firstGate: Gate | null;
+  /** How it was learned. */
+  readonly learn: LearnOptions;
   /** With the marks that the update has left in it. */
   readonly replay: ReplayBuffer;
 }
 
 /** Half the rate, and twice of everything that holds the rest in place. */
-export const careful = (options: LearnOptions): LearnOptions => ({
+const careful = (options: LearnOptions): LearnOptions => ({
   ...options,
   learningRate: options.learningRate / 2,
   maxSteps: options.maxSteps * 2,
@@ -42,14 +43,21 @@ export async function attempt(
 ): Promise<Attempt> {
   const first = await once({ ...input, options: options.learn }, options.gate, numUpdates);
   if (first.gate === null || first.gate.verdict === 'pass') return first;
-  const second = await once({ ...input, options: careful(options.learn) }, options.gate, numUpdates);
-  return { ...second, firstGate: first.gate };
+  const { selected } = first.result;
+  return once({ ...input, options: careful(options.learn) }, options.gate, numUpdates, selected);
 }
 
-async function once(input: UpdateInput, options: GateOptions, turn: number): Promise<Attempt> {
+/** `selected` is what an earlier try has found of the same rows and the same start. */
+async function once(
+  input: UpdateInput,
+  options: GateOptions,
+  turn: number,
+  selected?: Selected,
+): Promise<Attempt> {
   const replay = input.replay.copy();
-  const result = await update({ ...input, replay });
-  if (result.values === null) return { result, gate: null, values: null, firstGate: null, replay };
+  const learn = input.options;
+  const result = await update({ ...input, replay }, selected);
+  if (result.values === null) return { result, gate: null, values: null, learn, replay };
   await input.pace();
   const { model, start, maxTokens } = input;
   const answers = replay.all().filter(({ kind }) => kind === 'answer');
@@ -60,7 +68,7 @@ async function once(input: UpdateInput, options: GateOptions, turn: number): Pro
   );
   const { values, learned } = result;
   const gate = await runGate({ model, values, parent: start, learned, earlier, turn }, options);
-  return { result, gate, values, firstGate: null, replay };
+  return { result, gate, values, learn, replay };
 }
 
 /** `count` of the examples from a place on, round and round. */

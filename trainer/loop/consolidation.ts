@@ -14,6 +14,7 @@ import {
 import { readAdapter } from '../../core/registry/adapter-store.ts';
 import { aliasesOf, readAliases, servedBase } from '../../core/registry/aliases.ts';
 import { listBaseVersions, removeBaseVersion } from '../../core/registry/base-versions.ts';
+import { failedChecks } from '../../core/registry/gate-record.ts';
 import type { LearningLayout } from '../../core/registry/learning-layout.ts';
 import { chainOf, rowsOf } from '../../core/registry/lineage.ts';
 import { openVersion } from '../../core/registry/open-version.ts';
@@ -73,12 +74,11 @@ export class Consolidation {
   private async run(request: ConsolidationRequest): Promise<void> {
     const there = await this.existing(request);
     if (there !== null) return this.tellMade(request, there);
-    const reason = await this.reasonAgainst(request);
-    if (reason !== null) return this.tellRefused(request, reason, []);
     const { layout } = this.parts;
     await writeConsolidationRequest(layout, { ...request, attempts: request.attempts + 1 });
     try {
-      await this.make(request);
+      const reason = await this.reasonAgainst(request);
+      await (reason === null ? this.make(request) : this.tellRefused(request, reason, []));
     } catch (error) {
       // The operator's stop is no attempt that failed.
       if (this.closing.signal.aborted) return writeConsolidationRequest(layout, request);
@@ -106,7 +106,7 @@ export class Consolidation {
       await this.tellMade(request, version);
       return onMade();
     }
-    const failed = gate.checks.filter(({ verdict }) => verdict !== 'pass').map(({ name }) => name);
+    const failed = failedChecks(gate);
     await this.tellRefused(request, `not passed: ${failed.join('; ')}`, failed);
   }
 

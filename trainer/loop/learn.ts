@@ -1,5 +1,6 @@
 /** One update of one tenant from the rows that wait to a version that is published, or to rows that are given up. */
-import type { AdapterManifest, Gate } from '../../core/registry/adapter-manifest.ts';
+import type { AdapterManifest } from '../../core/registry/adapter-manifest.ts';
+import { failedChecks, type Gate } from '../../core/registry/gate-record.ts';
 import type { TrainableModel } from '../model/trainable-model.ts';
 import { publish } from '../publish/publish.ts';
 import { ReplayBuffer } from '../replay/replay-buffer.ts';
@@ -84,8 +85,8 @@ export async function learn(input: LearnInput): Promise<LearnOutcome> {
 }
 
 async function publishCandidate(
-  { model, tenant, line, adapters, options, now }: LearnInput,
-  { result, gate }: Attempt,
+  { model, tenant, line, adapters, now }: LearnInput,
+  { result, gate, learn: { learningRate } }: Attempt,
   values: Parameters,
 ): Promise<AdapterManifest> {
   return publish({
@@ -100,7 +101,7 @@ async function publishCandidate(
       recipe: {
         kind: 'feedback',
         steps: result.numSteps,
-        learningRate: options.learn.learningRate,
+        learningRate,
         seed: line.numUpdates + 1,
         firstLoss: result.losses[0] ?? null,
         lastLoss: result.losses.at(-1) ?? null,
@@ -120,7 +121,7 @@ function learned(rows: readonly Waiting[], { id }: AdapterManifest) {
 
 /** Rows that were refused together are tried one by one. */
 function refused(rows: readonly Waiting[], gate: Gate | null) {
-  const failed = (gate?.checks ?? []).filter(({ verdict }) => verdict !== 'pass').map(({ name }) => name);
+  const failed = gate === null ? [] : failedChecks(gate);
   const reason = `the gate refused what was learned from it: not passed: ${failed.join('; ')}`;
   const isGivenUp = ({ refusals }: Waiting): boolean => rows.length === 1 || refusals >= maxRefusals;
   return {

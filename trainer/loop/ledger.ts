@@ -4,6 +4,8 @@ import type { Fate } from '../../core/feedback/record.ts';
 import type { LearningLayout, VersionEvent } from '../../core/registry/learning-layout.ts';
 import type { Decided } from './take-in.ts';
 
+/** Fewer than may wait for the disk. */
+const maxAtOnce = 1_000;
 const limits = { segmentBytes: 8 * 2 ** 20, totalBytes: 256 * 2 ** 20, maxPending: 4_096 };
 
 export class Ledger {
@@ -24,9 +26,11 @@ export class Ledger {
 
   /** Durable when it returns. */
   async tellFates(decided: readonly Decided[], at: Date): Promise<void> {
-    await Promise.all(
-      decided.map(({ id, state }) => this.fates.append({ id, at: at.toISOString(), state } satisfies Fate)),
-    );
+    const append = ({ id, state }: Decided) =>
+      this.fates.append({ id, at: at.toISOString(), state } satisfies Fate);
+    for (let from = 0; from < decided.length; from += maxAtOnce) {
+      await Promise.all(decided.slice(from, from + maxAtOnce).map(append));
+    }
   }
 
   async tellVersion(event: VersionEvent): Promise<void> {

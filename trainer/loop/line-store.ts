@@ -4,7 +4,8 @@
  */
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { logStart, type Position } from '../../core/feedback/segments.ts';
+import { readPosition } from '../../core/feedback/read-position.ts';
+import type { Position } from '../../core/feedback/segments.ts';
 import { replaceFile } from '../../core/replace-file.ts';
 import { type Line, newLine } from './line.ts';
 
@@ -30,8 +31,9 @@ export class LineStore {
       const text = await readFile(join(folder, name), 'utf8');
       lines.set(name.slice(0, -ending.length), { ...newLine, ...(JSON.parse(text) as Line) });
     }
-    const text = await readFile(join(folder, positionFile), 'utf8').catch(() => null);
-    return new LineStore(folder, lines, text === null ? logStart : (JSON.parse(text) as Position));
+    // Read from the start, rows that are known change nothing.
+    const position = await readPosition(join(folder, positionFile), () => {});
+    return new LineStore(folder, lines, position);
   }
 
   get(tenant: string): Line {

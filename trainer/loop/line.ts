@@ -15,6 +15,8 @@ export interface Line {
   readonly replay: readonly Repetition[];
   /** Rows that are not learned from, or no longer, but say what their accounts think; the oldest go. */
   readonly held: readonly Example[];
+  /** Rows that were accepted within a day, whatever became of them: each account has its share. */
+  readonly accepted: readonly { readonly account: string; readonly receivedMs: number }[];
   /** Gradient norms of the newest rows. */
   readonly gradients: readonly number[];
   /** Train steps so far; counts the replay's turns. */
@@ -30,6 +32,7 @@ export const newLine: Line = {
   waiting: [],
   replay: [],
   held: [],
+  accepted: [],
   gradients: [],
   turn: 0,
   numUpdates: 0,
@@ -38,8 +41,20 @@ export const newLine: Line = {
 
 /** Rows that wait in a line; further ones are dropped, with their reason. */
 export const maxWaiting = 1_000;
-/** Rows that are held, and accepted rows whose accounts' share of a day is counted. */
+/** Rows that are held. */
 export const maxHeld = 500;
+/** Rows that an account's share of a day is counted by. */
+export const maxAccepted = 10_000;
+const dayMs = 86_400_000;
+
+/** With one more; those of earlier days go. */
+export function withAccepted({ accepted }: Line, { account, receivedMs }: Example): Line['accepted'] {
+  const recent = accepted.filter((each) => receivedMs - each.receivedMs < dayMs);
+  return [...recent, { account, receivedMs }].slice(-maxAccepted);
+}
+
+export const numRecentOf = ({ accepted }: Line, { account, receivedMs }: Example): number =>
+  accepted.filter((each) => each.account === account && receivedMs - each.receivedMs < dayMs).length;
 const maxGradients = 101;
 /** Before there are so many, no gradient is an outlier. */
 const minGradients = 8;

@@ -13,7 +13,7 @@ export const paceDefaults: PaceOptions = { maxWaitMs: 1_000, freshMs: 1_000, pol
 export class Pace {
   private readonly options: PaceOptions;
   private readonly nowMs: () => number;
-  private busySinceMs: number | null = null;
+  private isBusy = false;
   private toldMs = 0;
 
   constructor(options: PaceOptions, nowMs: () => number) {
@@ -24,13 +24,13 @@ export class Pace {
   /** The server's requests wait longer than they should, or no longer. */
   told(isBusy: boolean): void {
     this.toldMs = this.nowMs();
-    this.busySinceMs = isBusy ? (this.busySinceMs ?? this.toldMs) : null;
+    this.isBusy = isBusy;
   }
 
   async wait(): Promise<void> {
     const { maxWaitMs, freshMs, pollMs } = this.options;
     const startedMs = this.nowMs();
-    while (this.busySinceMs !== null) {
+    while (this.isBusy) {
       const nowMs = this.nowMs();
       if (nowMs - startedMs >= maxWaitMs || nowMs - this.toldMs >= freshMs) return;
       await new Promise((resolve) => setTimeout(resolve, pollMs));

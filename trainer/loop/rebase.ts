@@ -42,7 +42,11 @@ export function rebase(line: Line, ground: Ground, limits: ReplayLimits, nowMs: 
   for (const { example } of all.slice(maxWaiting))
     fates.push(dropped(example.id, `${maxWaiting} rows wait already`));
   return {
-    line: { ...line, base, head, replay: replay.state(), waiting: all.slice(0, maxWaiting) },
+    line: {
+      ...line,
+      ...{ base, head, replay: replay.state(), waiting: all.slice(0, maxWaiting) },
+      held: line.held.filter(({ id }) => !undone.has(id)),
+    },
     fates,
   };
 }

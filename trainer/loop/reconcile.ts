@@ -22,9 +22,9 @@ export function reconcile(
   const waits = line.waiting.filter(({ example }) => !undone.has(example.id));
   const left = line.waiting.filter(({ example }) => undone.has(example.id));
   const fates = left.map(({ example }) => dropped(example.id, 'its influence was removed on request'));
-  if (!chain.some(isBad)) {
-    return { line: left.length === 0 ? line : { ...line, waiting: waits }, fates };
-  }
+  const held = line.held.filter(({ id }) => !undone.has(id));
+  const isSame = left.length === 0 && held.length === line.held.length;
+  if (!chain.some(isBad)) return { line: isSame ? line : { ...line, held, waiting: waits }, fates };
   const head = cleanAncestor(chain, isBad);
   const kept = rowsOf(chain.slice(head === null ? chain.length : chain.findIndex(({ id }) => id === head)));
   const rolledBack = rowsOf(chain.filter(({ id }) => takenBack.has(id)));
@@ -46,6 +46,7 @@ export function reconcile(
     line: {
       ...line,
       head,
+      held,
       replay: line.replay.filter(({ example }) => !leaves(example.id)),
       waiting: [...rebuilt.map(({ example }) => ({ example, sinceMs: nowMs, refusals: 0 })), ...waits],
     },

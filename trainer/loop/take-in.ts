@@ -2,7 +2,7 @@
 import type { Fate, FeedbackRecord } from '../../core/feedback/record.ts';
 import { type CurateLimits, curate } from '../curate/curate.ts';
 import { type Example, exampleOf } from '../examples/example.ts';
-import { knownOf, type Line, maxHeld, maxWaiting } from './line.ts';
+import { knownOf, type Line, maxHeld, maxWaiting, numRecentOf, withAccepted } from './line.ts';
 
 export type Decided = Pick<Fate, 'id' | 'state'>;
 
@@ -29,7 +29,7 @@ export function takeIn(line: Line, record: FeedbackRecord, { model, limits, nowM
   if (known.some(({ id }) => id === record.id)) return { line, fates: [] };
   const example = exampleOf(record);
   if ('nothing' in example) return drop(example.nothing);
-  const verdict = curate(example, known, limits, { held: line.held });
+  const verdict = curate(example, known, limits, { held: line.held, numRecent: numRecentOf(line, example) });
   if (verdict.kind === 'drop') {
     const { fates } = drop(verdict.reason);
     return { line: verdict.isVoice ? withHeld(line, [example]) : line, fates };
@@ -43,7 +43,10 @@ export function takeIn(line: Line, record: FeedbackRecord, { model, limits, nowM
   // Whoever was outvoted by others goes on having said it; who changes their mind has not.
   const voices = known.filter(({ id, account }) => replaced.has(id) && account !== example.account);
   return {
-    line: withHeld({ ...line, waiting, replay: line.replay.filter(stays) }, voices),
+    line: withHeld(
+      { ...line, waiting, replay: line.replay.filter(stays), accepted: withAccepted(line, example) },
+      voices,
+    ),
     fates: [
       { id: record.id, state: { kind: 'queued' } },
       ...outvoted.map((each) =>

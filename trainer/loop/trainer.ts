@@ -4,8 +4,10 @@
  */
 import { readLog } from '../../core/feedback/log-reader.ts';
 import type { LogRecord } from '../../core/feedback/record.ts';
+import type { AdapterManifest } from '../../core/registry/adapter-manifest.ts';
 import { readAdapter } from '../../core/registry/adapter-store.ts';
 import { type Aliases, aliasesOf, readAliases, type TenantAliases } from '../../core/registry/aliases.ts';
+import { failedChecks } from '../../core/registry/gate-record.ts';
 import type { LearningLayout } from '../../core/registry/learning-layout.ts';
 import { chainOf } from '../../core/registry/lineage.ts';
 import type { CurateLimits } from '../curate/curate.ts';
@@ -46,8 +48,17 @@ export interface TrainerParts {
   readonly log: (message: string) => void;
 }
 
+const putOffMs = 60_000;
+
 export class Trainer {
   private readonly parts: TrainerParts;
+  /** Versions never change, nor what they were built on. */
+  private readonly chains = new Map<
+    string,
+    { readonly head: string | null; readonly chain: AdapterManifest[] }
+  >();
+  /** Tenants whose work has failed, until when the others go first. */
+  private readonly putOff = new Map<string, number>();
   /** Values of the version that was published last. */
   private newest: { readonly id: string; readonly values: Parameters } | null = null;
 
@@ -82,11 +93,11 @@ export class Trainer {
     const aliases = await readAliases(this.parts.layout.aliases);
     await this.reconcileAll(aliases);
     if (aliases.paused) return tookIn;
-    const { lines, options } = this.parts;
+    const { options } = this.parts;
     const trigger = { ...options.learn, settleMs: options.settleMs };
-    const tenant = dueTenant(lines.all(), trigger, this.parts.now().getTime());
+    const tenant = dueTenant(Object.fromEntries(this.ready()), trigger, this.parts.now().getTime());
     if (tenant === null) return tookIn;
-    await this.learn(tenant);
+    await this.orPutOff(tenant, () => this.learn(tenant));
     return true;
   }
 
@@ -94,7 +105,7 @@ export class Trainer {
     const { lines, layout, ledger, model, options, now } = this.parts;
     const read = await readLog(layout.feedback, lines.position, (json) => json as LogRecord);
     if (read.records.length === 0) return false;
-    const changed = new Map(Object.entries(lines.all()));
+    const changed = new Map<string, Line>();
     const fates = [];
     for (const { record } of read.records) {
       if (record.type !== 'feedback') continue;
@@ -111,14 +122,39 @@ export class Trainer {
   }
 
   private async reconcileAll(aliases: Aliases): Promise<void> {
-    const { lines, layout, ledger, model, now } = this.parts;
-    for (const [tenant, line] of Object.entries(lines.all())) {
+    const { lines, ledger, model, now } = this.parts;
+    for (const [tenant, line] of this.ready()) {
       const own = aliasesOf(aliases, model.name, tenant);
       if (own.rolledBack.length === 0 && own.undone.length === 0) continue;
-      const changed = reconcile(line, await chainOf(layout.adapters, line.head), own, now().getTime());
-      if (changed.line === line) continue;
-      await ledger.tellFates(changed.fates, now());
-      await lines.put(tenant, changed.line);
+      await this.orPutOff(tenant, async () => {
+        const changed = reconcile(line, await this.chainOf(tenant, line.head), own, now().getTime());
+        if (changed.line === line) return;
+        await ledger.tellFates(changed.fates, now());
+        await lines.put(tenant, changed.line);
+      });
+    }
+  }
+
+  private async chainOf(tenant: string, head: string | null): Promise<AdapterManifest[]> {
+    const known = this.chains.get(tenant);
+    if (known?.head === head) return known.chain;
+    const chain = await chainOf(this.parts.layout.adapters, head);
+    this.chains.set(tenant, { head, chain });
+    return chain;
+  }
+
+  private ready(): [string, Line][] {
+    const nowMs = this.parts.now().getTime();
+    return Object.entries(this.parts.lines.all()).filter(([tenant]) => !(this.putOff.get(tenant)! > nowMs));
+  }
+
+  /** One tenant whose files are damaged must not keep the others from learning. */
+  private async orPutOff(tenant: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.putOff.set(tenant, this.parts.now().getTime() + putOffMs);
+      throw error;
     }
   }
 
@@ -143,7 +179,7 @@ export class Trainer {
       this.newest = { id: version.id, values: values! };
       await this.tellPublished(tenant, version.id, []);
     } else if (gate !== null) {
-      const checks = gate.checks.filter(({ verdict }) => verdict !== 'pass').map(({ name }) => name);
+      const checks = failedChecks(gate);
       const at = now().toISOString();
       await ledger.tellVersion({ type: 'refused', at, model: model.name, tenant, rows, checks });
     }

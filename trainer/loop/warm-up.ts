@@ -13,11 +13,12 @@ export class WarmUp {
     this.pieces = [...first, ...own];
   }
 
-  /** Does the next piece. False when there is none left. */
-  async next(): Promise<boolean> {
-    const piece = this.pieces.shift();
-    if (piece === undefined) return false;
-    await piece();
-    return true;
+  get isDone(): boolean {
+    return this.pieces.length === 0;
+  }
+
+  /** Does the next piece, if there is one. */
+  async next(): Promise<void> {
+    await this.pieces.shift()?.();
   }
 }

@@ -26,6 +26,8 @@ export interface TrainableModel {
   readonly name: string;
   /** Digest of the base version, "sha256:…". */
   readonly version: string;
+  /** Adapters that are in the weights of this version. */
+  readonly merged: readonly string[];
   readonly base: BaseWeights;
   /** Null: served in the checkpoint's own basis. */
   readonly basis: Basis | null;
@@ -84,6 +86,7 @@ export async function openTrainableModel(options: TrainableOptions): Promise<Tra
   return {
     name: options.name,
     version: manifest.version,
+    merged: (manifest.source.merged ?? []).map(({ adapter }) => adapter),
     base,
     basis,
     shape,
@@ -108,9 +111,21 @@ async function openSessions(
   threads: number,
 ) {
   const open = createOpenGraph({ threads });
-  const trunk = cacheTrunk(await openTrunkSession(base, shape.firstLayer, open), trunkCacheBytes);
-  const forward = await openForwardSession(base, shape, open);
-  const gradients = await openGradientSession(base, { kind: 'lora', ...shape }, open);
+  const opened: { close(): Promise<void> }[] = [];
+  const close = async (): Promise<void> => {
+    for (const session of opened.splice(0)) await session.close();
+  };
+  const keep = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
+    const session = await opening.catch(async (error: unknown) => {
+      await close();
+      throw error;
+    });
+    opened.push(session);
+    return session;
+  };
+  const trunk = cacheTrunk(await keep(openTrunkSession(base, shape.firstLayer, open)), trunkCacheBytes);
+  const forward = await keep(openForwardSession(base, shape, open));
+  const gradients = await keep(openGradientSession(base, { kind: 'lora', ...shape }, open));
   const zeros = new Map(
     loraParameters(base.config, shape).map(
       ({ name, dims }) => [name, new Float32Array(dims[0]! * dims[1]!)] as const,
@@ -124,9 +139,7 @@ async function openSessions(
     zeros,
     anchors: new AnchorSet(interleaved(trainingAnchors, trainingExchanges), parts),
     gateAnchors: new AnchorSet(gateAnchors, parts),
-    close: async () => {
-      await Promise.all([trunk.close(), forward.close(), gradients.close()]);
-    },
+    close,
   };
 }
 

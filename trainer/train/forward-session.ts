@@ -1,6 +1,4 @@
 /** The trained layers without gradients: log probabilities for references and gates, logits for teachers. */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type LoraShape, loraParameters, type Parameter } from '../../core/adapter/lora.ts';
 import { emitTrainingForward } from '../../core/arch/training-graph.ts';
 import type { OpenedGraph, OpenGraph } from '../../core/import/open-graph.ts';
@@ -10,6 +8,7 @@ import { type BaseWeights, dataFile } from './base-weights.ts';
 import type { Parameters } from './gradient-session.ts';
 import { Layout } from './layout.ts';
 import type { Text } from './lesson.ts';
+import { openWritten } from './open-written.ts';
 
 export interface Scored {
   /** Log probability of each scored token. */
@@ -36,9 +35,8 @@ export async function openForwardSession(
   shape: LoraShape,
   open: OpenGraph,
 ): Promise<ForwardSession> {
-  const path = join(base.folder, `forward-${process.pid}.onnx`);
-  await writeFile(path, emitForwardGraph(base, shape));
-  return new Session(base, shape, await open(path));
+  const opened = await openWritten(open, base.folder, 'forward', emitForwardGraph(base, shape));
+  return new Session(base, shape, opened);
 }
 
 function emitForwardGraph({ config, weights }: BaseWeights, shape: LoraShape): Uint8Array {

@@ -1,6 +1,4 @@
 /** The training graph in memory: parameters and lessons in, loss and gradients out. */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type LoraShape, loraParameters, type Parameter } from '../../core/adapter/lora.ts';
 import { emitTrainingForward } from '../../core/arch/training-graph.ts';
 import type { OpenedGraph, OpenGraph } from '../../core/import/open-graph.ts';
@@ -10,6 +8,7 @@ import { loraAdapt } from './adapt.ts';
 import { type BaseWeights, dataFile } from './base-weights.ts';
 import type { Lesson } from './lesson.ts';
 import { emitObjective, type ObjectivePart, objectiveParts } from './objective.ts';
+import { openWritten } from './open-written.ts';
 import { pack } from './pack.ts';
 import { ParameterGraph } from './parameter-graph.ts';
 
@@ -43,9 +42,7 @@ export async function openGradientSession(
   open: OpenGraph,
 ): Promise<GradientSession> {
   const { bytes, parameters } = emitTrainingGraph(base, trained);
-  const path = join(base.folder, `train-${process.pid}.onnx`);
-  await writeFile(path, bytes);
-  const opened = await open(path);
+  const opened = await openWritten(open, base.folder, 'train', bytes);
   return new Session(base, trained.kind === 'lora' ? trained.firstLayer : 0, parameters, opened);
 }
 

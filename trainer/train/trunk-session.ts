@@ -1,12 +1,11 @@
 /** The layers below the trained ones. What they make of a text never changes, so that it is computed once and kept. */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { emitTrunk } from '../../core/arch/training-graph.ts';
 import type { OpenedGraph, OpenGraph } from '../../core/import/open-graph.ts';
 import { GraphBuilder } from '../../core/onnx/graph.ts';
 import { type BaseWeights, dataFile } from './base-weights.ts';
 import { Layout } from './layout.ts';
 import type { Text } from './lesson.ts';
+import { openWritten } from './open-written.ts';
 
 export interface TrunkSession {
   /** The texts with their residual, where there are frozen layers. */
@@ -28,9 +27,7 @@ export async function openTrunkSession(
   const residual = emitTrunk(graph, config, weights, firstLayer);
   graph.output('residual_out', 'float32', [1, 'T', config.hiddenSize]);
   graph.nodeInto(['residual_out'], 'Identity', [residual]);
-  const path = join(base.folder, `trunk-${process.pid}.onnx`);
-  await writeFile(path, graph.finish(`${config.family}-trunk`));
-  const opened = await open(path);
+  const opened = await openWritten(open, base.folder, 'trunk', graph.finish(`${config.family}-trunk`));
   return {
     async prepare(texts) {
       if (texts.length === 0) return [];

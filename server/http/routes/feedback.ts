@@ -5,11 +5,10 @@ import { MillraceError } from '../../../core/errors.ts';
 import type { FeedbackView } from '../../feedback/keeper-messages.ts';
 import type { Learning } from '../../learning/learning.ts';
 import { accountOf, type Context, generatorOf } from '../context.ts';
+import { fieldLimits } from '../limits.ts';
 import { refuse } from '../openai/parse.ts';
 import { parseFeedback } from '../openai/parse-feedback.ts';
 import { FeedbackBody } from '../openai/schemas.ts';
-
-const maxKeyCharacters = 255;
 
 /** Throws learning_off. */
 export function learningOf({ learning }: Context): Learning {
@@ -54,8 +53,11 @@ export function feedbackRoutes(app: FastifyInstance, context: Context): void {
 /** The body's digest tells a repeated request from another one under the same key. */
 function idempotencyOf(key: string | string[] | undefined, body: FeedbackBody) {
   if (key === undefined) return null;
-  if (typeof key !== 'string' || key === '' || key.length > maxKeyCharacters) {
-    return refuse(`the Idempotency-Key has 1 to ${maxKeyCharacters} characters.`, 'idempotency-key');
+  if (typeof key !== 'string' || key === '' || key.length > fieldLimits.idempotencyKeyCharacters) {
+    return refuse(
+      `the Idempotency-Key has 1 to ${fieldLimits.idempotencyKeyCharacters} characters.`,
+      'idempotency-key',
+    );
   }
   return { key, digest: createHash('sha256').update(JSON.stringify(body)).digest('hex') };
 }

@@ -167,9 +167,11 @@ class OrtStepEngine implements StepEngine {
   /** First runs are slow (threads start, buffers are allocated), and they prove that steps write in place. */
   async warmUp(): Promise<void> {
     const tokens = Array.from({ length: Math.min(16, this.maxContext) }, () => 0);
-    this.shareCpu(true);
-    await this.step({ decode: [{ slot: 0, token: 0, position: 0, adapter: null }], chunk: null });
-    this.shareCpu(false);
+    if (this.both.shared !== null) {
+      this.shareCpu(true);
+      await this.step({ decode: [{ slot: 0, token: 0, position: 0, adapter: null }], chunk: null });
+      this.shareCpu(false);
+    }
     await this.step({ decode: [], chunk: { slot: 0, start: 0, tokens, logits: 'last', adapter: null } });
     await this.step({ decode: [{ slot: 0, token: 0, position: 0, adapter: null }], chunk: null });
     const written = this.cache.readBlock(0, 0, 1).data.some((value) => value !== 0);

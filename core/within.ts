@@ -1,5 +1,5 @@
 /** Work with an end: it is given up when it takes too long or is not wanted any more, whether or not it heeds its signal. */
-import { MillraceError } from '../../core/errors.ts';
+import { MillraceError } from './errors.ts';
 
 const retryAfterMs = 1_000;
 

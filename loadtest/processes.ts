@@ -1,4 +1,4 @@
-/** A process and its descendants: their ids and resident memory, from Linux's /proc. */
+/** A process and its descendants: their ids and memory, from Linux's /proc. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** The process first. Those that ended while we looked are missing. */
@@ -15,10 +15,15 @@ export function processTree(root: number): number[] {
 
 /** Resident memory of each process of the tree, in MB (10^6 bytes). */
 export function residentMb(root: number): Record<string, number> {
-  return Object.fromEntries(processTree(root).map((pid) => [pid, (numberOf(pid, 'VmRSS') * 1024) / 1e6]));
+  return Object.fromEntries(processTree(root).map((pid) => [pid, memoryMb(pid, 'VmRSS')]));
 }
 
-const numberOf = (pid: number, name: string): number => Number(fieldOf(pid, name).split(' ')[0]);
+/** Sum of the peak resident sizes of a process and its descendants, in MB (10^6 bytes). */
+export const peakMemoryMb = (root: number): number =>
+  processTree(root).reduce((total, pid) => total + memoryMb(pid, 'VmHWM'), 0);
+
+const memoryMb = (pid: number, name: 'VmRSS' | 'VmHWM'): number =>
+  (Number(fieldOf(pid, name).split(' ')[0]) * 1024) / 1e6;
 
 /** "0" where the process has just ended. */
 function fieldOf(pid: number, name: string): string {

@@ -1,0 +1,21 @@
+/** A reader's place in a log, as it was saved. */
+import { readIfThere } from '../read-if-there.ts';
+import { logStart, type Position } from './segments.ts';
+
+/** The log's start when nothing was saved, and, after `onDamage`, when what was saved is no place. */
+export async function readPosition(path: string, onDamage: () => void): Promise<Position> {
+  const text = await readIfThere(path);
+  if (text === null) return logStart;
+  const position = parse(text);
+  if (position === null) onDamage();
+  return position ?? logStart;
+}
+
+function parse(text: string): Position | null {
+  try {
+    const { segment, offset } = JSON.parse(text) as Position;
+    return Number.isSafeInteger(segment) && Number.isSafeInteger(offset) ? { segment, offset } : null;
+  } catch {
+    return null;
+  }
+}

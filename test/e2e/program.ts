@@ -1,0 +1,43 @@
+/** The real program, started, until it says where it listens. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { repoRoot } from '../root.ts';
+
+export const program = join(repoRoot, 'dist', 'server', 'cli', 'millrace.js');
+export const programEnv = { PATH: process.env.PATH };
+
+export interface Served {
+  readonly child: ChildProcess;
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly exit: Promise<number | null>;
+  /** All that it has said so far. */
+  said(): string;
+}
+
+/** `millrace serve` with these arguments. A start that fails, or takes longer, leaves nothing behind. */
+export function serve(
+  args: readonly string[],
+  { cwd, startMs }: { readonly cwd?: string; readonly startMs: number },
+): Promise<Served> {
+  const child = spawn(process.execPath, [program, 'serve', ...args], { cwd, env: programEnv });
+  const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  let said = '';
+  return new Promise((resolve, reject) => {
+    const fail = (what: string): void => {
+      clearTimeout(timer);
+      child.kill('SIGKILL');
+      reject(new Error(`${what}: ${said}`));
+    };
+    const timer = setTimeout(() => fail(`not ready within ${startMs} ms`), startMs);
+    const listen = (bytes: Buffer): void => {
+      said += bytes.toString();
+      const match = /serving (\S+)\/v1 \(admin: (\S+)\)/.exec(said);
+      if (match === null) return;
+      clearTimeout(timer);
+      resolve({ child, url: match[1]!, adminUrl: match[2]!, exit, said: () => said });
+    };
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', listen);
+    exit.then((code) => fail(`it ended with ${code}`));
+  });
+}
