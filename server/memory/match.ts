@@ -1,6 +1,6 @@
 /**
  * Which entry of a tenant's memory answers a question, if any. Pure. The thresholds were chosen on half of the facts in
- * loadtest/learning/facts.json and hold on the other half, see docs/learning.md.
+ * loadtest/learning/facts.json; what they do on the other half stands in docs/learning.md.
  */
 import type { IndexedEntry } from './entry.ts';
 import { isCode, type Words, wordsIn } from './names.ts';

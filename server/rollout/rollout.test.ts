@@ -362,12 +362,13 @@ test('an undo that comes while a version is made ready keeps that version from b
   const id = await publish({ rows: ['a'] });
   const { promise, resolve } = createDeferred<void>();
   engine.loading = promise;
-  const promoted = rollout.promote('m', 't', id);
-  const canary = rollout.setCanary('m', 't', { adapter: id, share: 0.5 });
+  const refused = [
+    assert.rejects(rollout.promote('m', 't', id), refusedAs('version_not_found')),
+    assert.rejects(rollout.setCanary('m', 't', { adapter: id, share: 0.5 }), refusedAs('version_not_found')),
+  ];
   await rollout.undo('m', 't', ['a']);
   resolve();
-  await assert.rejects(promoted, refusedAs('version_not_found'));
-  await assert.rejects(canary, refusedAs('version_not_found'));
+  await Promise.all(refused);
   assert.equal(await route(rollout), null);
 });
 
