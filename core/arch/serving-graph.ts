@@ -7,8 +7,8 @@
  *   decode_lengths int32 [n], chunk_lengths int32 [1]: total length after the step, minus one ·
  *   decode_total, chunk_total int32 [1]: the longest total length · {decode,chunk}_{k,v}_<layer> fp32
  *   [n or 1, kvHeads, maxContext, headSize].
- * With adapters, whose factors stack up to R rows: lora_<layer>_<linear>_a fp32 [R, in], _b [R, out] · lora_mask
- *   fp32 [1, T, R] selects, and scales, each token's rows; of qkv, with three rows for each: 3R, and lora_joint_mask.
+ * With adapters, whose factors stack up to S groups of 8 rows: lora_<layer>_<linear>_a fp32 [S, 8, in], _b [8·S, out] ·
+ *   lora_mask fp32 [S, T, 8] selects, and scales, each token's rows; of qkv, with three rows for each: 3S, and lora_joint_mask.
  * Outputs: complete, an empty sequence · logits fp32 [R, vocab] · the caches, suffix _out.
  */
 import { type Dim, GraphBuilder, type Value } from '../onnx/graph.ts';
@@ -101,19 +101,29 @@ function declareCaches(graph: GraphBuilder, config: DecoderConfig, group: Group,
   });
 }
 
-/** y + ((x·Aᵀ) ∘ mask)·B: one product for all adapters of the batch, the mask keeps each token to its own. */
+/**
+ * Rows of stacked factors that one product takes. The runtime cuts a product of more than 16 columns, and so the order of
+ * its sums, by the number of tokens and of threads; of up to 16, a token's sums are the same bits whatever is beside it.
+ */
+export const loraGroup = 8;
+
+/** y + ((x·Aᵀ) ∘ mask)·B: a product for each group of rows, of all adapters of the batch; the mask keeps each token to its own. */
 function loraAdapter(graph: GraphBuilder, config: DecoderConfig): DecoderPlugs['adapt'] {
-  const mask = graph.input('lora_mask', 'float32', [1, 'T', 'rank']);
-  const jointMask = graph.input('lora_joint_mask', 'float32', [1, 'T', 'rank3']);
+  const mask = graph.input('lora_mask', 'float32', ['groups', 'T', loraGroup]);
+  const jointMask = graph.input('lora_joint_mask', 'float32', ['groups3', 'T', loraGroup]);
   const sizes = linearSizes(config);
+  const flatShape = graph.constant('int64', [2], [0, -1]);
   return (layer, linear, x, y) => {
     const [inSize, outSize] = sizes[linear];
-    const rank = linear === 'qkv' ? 'rank3' : 'rank';
-    const a = graph.input(loraName(layer, linear, 'a'), 'float32', [rank, inSize]);
-    const b = graph.input(loraName(layer, linear, 'b'), 'float32', [rank, outSize]);
+    const isJoint = linear === 'qkv';
+    const [groups, rows] = isJoint ? ['groups3', 'rows3'] : ['groups', 'rows'];
+    const a = graph.input(loraName(layer, linear, 'a'), 'float32', [groups, loraGroup, inSize]);
+    const b = graph.input(loraName(layer, linear, 'b'), 'float32', [rows, outSize]);
     const low = graph.node('FusedMatMul', [x, a], { transA: 0, transB: 1 });
-    const masked = graph.node('Mul', [low, linear === 'qkv' ? jointMask : mask]);
-    return graph.node('Add', [y, graph.node('MatMul', [masked, b])]);
+    const masked = graph.node('Mul', [low, isJoint ? jointMask : mask]);
+    const byToken = graph.node('Transpose', [masked], { perm: { ints: [1, 0, 2] } });
+    const flat = graph.node('Reshape', [byToken, flatShape]);
+    return graph.node('Add', [y, graph.node('MatMul', [flat, b])]);
   };
 }
 

@@ -244,3 +244,85 @@ test('the scoring graph gives the log-likelihood that the reference logits imply
     await session.release();
   }
 });
+
+/** The fixture's family at the width of a real model, where the runtime splits products. Weights are random, gains one. */
+function wide(checkpoint: Checkpoint): Checkpoint {
+  const config = checkpoint.config as DecoderConfig;
+  const sizes = { hiddenSize: 576, intermediateSize: 1536, numHeads: 9, numKvHeads: 3, headSize: 64 };
+  const widths = { q: 576, k: 192, v: 192, o: 576, gate: 1536, up: 1536, down: 576 };
+  const shapeOf = (name: string, shape: readonly number[]): readonly number[] => {
+    if (shape.length === 1) return [576];
+    const linear = /(\w+)_proj\.weight$/.exec(name)?.[1] as keyof typeof widths | undefined;
+    return linear === undefined ? [shape[0]!, 576] : [widths[linear], linear === 'down' ? 1536 : 576];
+  };
+  const tensors = new Map(
+    [...checkpoint.tensors].map(([name, info]) => [name, { ...info, shape: shapeOf(name, info.shape) }]),
+  );
+  return {
+    ...checkpoint,
+    config: { ...config, ...sizes },
+    tensors,
+    read: async (name) => {
+      const { shape } = tensors.get(name)!;
+      if (shape.length === 1) return new Float32Array(shape[0]!).fill(1);
+      const rng = createRng(name.length * 31 + Number(/\d+/.exec(name)?.[0] ?? 7));
+      return Float32Array.from({ length: shape[0]! * shape[1]! }, () => (rng.next() - 0.5) * 0.1);
+    },
+  };
+}
+
+test('int8: an answer is the same to the last bit, however its prompt is cut and whatever else is in the step', async () => {
+  const checkpoint = wide(await openFixture('smollm2'));
+  const config = checkpoint.config as DecoderConfig;
+  const folder = await scratch.import(checkpoint, 'int8');
+  const engine = await createStepEngine({
+    folder,
+    numSlots: 4,
+    maxContext: 64,
+    threads: 2,
+    sharedThreads: 1,
+    maxLogitRows: 1,
+    maxAdapterRows: 32,
+  });
+  for (const [seed, id] of ['x', 'y', 'z'].entries())
+    load(engine, id, await served(folder, config, randomAdapter(config, seed, { rank: 8 })));
+  const ids = Array.from({ length: 40 }, (_, index) => 3 + ((index * 29) % 90));
+  const said = async (
+    adapter: string | null,
+    cuts: readonly number[],
+    beside: readonly (string | null)[] = [],
+  ): Promise<Float32Array> => {
+    let start = 0;
+    for (const length of cuts) {
+      const tokens = ids.slice(start, start + length);
+      const decode = beside.map((other, index) => ({
+        slot: 1 + index,
+        token: 5,
+        position: start,
+        adapter: other,
+      }));
+      const isLast = start + length === ids.length;
+      const logits = isLast ? ('last' as const) : ('none' as const);
+      const result = await engine.step({ decode, chunk: { slot: 0, start, tokens, logits, adapter } });
+      if (isLast) return Float32Array.from(result.subarray(-engine.vocabSize));
+      start += length;
+    }
+    throw new Error('the cuts end before the prompt does');
+  };
+  const plain = await said(null, [40]);
+  for (const adapter of [null, 'x']) {
+    const alone = await said(adapter, [40]);
+    for (const isShared of [false, true]) {
+      engine.shareCpu(isShared);
+      for (const cuts of [[40], [16, 24], [20, 20], [39, 1], [7, 9, 24], [25, 15]]) {
+        for (const beside of [[], ['x'], ['y', 'z'], [null, 'y', 'x']]) {
+          const difference = maxDifference(await said(adapter, cuts, beside), alone);
+          assert.equal(difference, 0, `${adapter} in ${cuts} beside [${beside}], shared ${isShared}`);
+        }
+      }
+    }
+    engine.shareCpu(false);
+    if (adapter !== null) assert.ok(maxDifference(alone, plain) > 0.01, 'the adapter changes something');
+  }
+  await engine.close();
+});

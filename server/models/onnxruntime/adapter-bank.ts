@@ -1,13 +1,13 @@
 /**
  * The resident adapters' factors, one below the other: for each linear a buffer a [rows, in] and b [rows, out], in which
- * an adapter of rank r has r neighbouring rows (of q, k and v together 3·r). A step sees the rows from the first to
- * the last adapter that it uses, without a copy; a mask keeps each token to its own adapter's rows.
+ * an adapter of rank r has r neighbouring rows (of q, k and v together 3·r). A step sees the groups of rows from the first
+ * to the last adapter that it uses, without a copy; a mask keeps each token to its own adapter's rows.
  */
 import { Tensor } from 'onnxruntime-node';
 import { rowsPerRank, type ServedAdapter, servedName } from '../../../core/adapter/served.ts';
 import type { DecoderConfig } from '../../../core/arch/config.ts';
 import { type LayerLinear, layerLinears, linearSizes } from '../../../core/arch/decoder.ts';
-import { loraName } from '../../../core/arch/serving-graph.ts';
+import { loraGroup, loraName } from '../../../core/arch/serving-graph.ts';
 
 interface Resident {
   readonly start: number;
@@ -34,8 +34,9 @@ export class AdapterBank {
   constructor(config: DecoderConfig, maxRows: number) {
     this.config = config;
     this.maxRows = maxRows;
+    const ofGroups = Math.ceil(maxRows / loraGroup) * loraGroup;
     for (const { key, linear, size } of this.linears()) {
-      const rows = maxRows * rowsPerRank(linear);
+      const rows = ofGroups * rowsPerRank(linear);
       this.buffers.set(key, {
         a: new Float32Array(rows * size[0]),
         b: new Float32Array(rows * size[1]),
@@ -63,27 +64,29 @@ export class AdapterBank {
   /** Inputs of the graph for tokens in order, of which each has an adapter or null, and at least one has one. */
   feeds(adapters: readonly (string | null)[]): Record<string, Tensor> {
     const used = [...new Set(adapters)].filter((id) => id !== null).map((id) => this.residents.get(id)!);
-    const range = {
-      start: Math.min(...used.map(({ start }) => start)),
-      end: Math.max(...used.map(({ start, rank }) => start + rank)),
-    };
+    const firstGroup = Math.floor(Math.min(...used.map(({ start }) => start)) / loraGroup);
+    const endGroup = Math.ceil(Math.max(...used.map(({ start, rank }) => start + rank)) / loraGroup);
+    const range = { start: firstGroup * loraGroup, end: endGroup * loraGroup };
     return { ...this.view(range), ...this.masks(adapters, range) };
   }
 
   private masks(adapters: readonly (string | null)[], { start, end }: Range): Record<string, Tensor> {
-    const width = end - start;
-    const mask = new Float32Array(adapters.length * width);
-    const joint = new Float32Array(adapters.length * width * 3);
+    const numTokens = adapters.length;
+    const mask = new Float32Array(numTokens * (end - start));
+    const joint = new Float32Array(numTokens * (end - start) * 3);
+    const at = (row: number, token: number): number =>
+      (Math.floor(row / loraGroup) * numTokens + token) * loraGroup + (row % loraGroup);
     adapters.forEach((id, token) => {
       if (id === null) return;
       const { start: own, rank, scale } = this.residents.get(id)!;
-      const from = token * width + own - start;
-      mask.fill(scale, from, from + rank);
-      joint.fill(scale, 3 * from, 3 * (from + rank));
+      const first = own - start;
+      for (let row = first; row < first + rank; row++) mask[at(row, token)] = scale;
+      for (let row = 3 * first; row < 3 * (first + rank); row++) joint[at(row, token)] = scale;
     });
+    const numGroups = (end - start) / loraGroup;
     return {
-      lora_mask: new Tensor('float32', mask, [1, adapters.length, width]),
-      lora_joint_mask: new Tensor('float32', joint, [1, adapters.length, 3 * width]),
+      lora_mask: new Tensor('float32', mask, [numGroups, numTokens, loraGroup]),
+      lora_joint_mask: new Tensor('float32', joint, [3 * numGroups, numTokens, loraGroup]),
     };
   }
 
@@ -95,23 +98,31 @@ export class AdapterBank {
     for (const { key, layer, linear, size } of this.linears()) {
       const each = rowsPerRank(linear);
       const [first, last] = [range.start * each, range.end * each];
-      for (const [side, width] of [['a', size[0]] as const, ['b', size[1]] as const]) {
-        const rows = this.buffers.get(key)![side].subarray(first * width, last * width);
-        tensors[loraName(layer, linear, side)] = new Tensor('float32', rows, [last - first, width]);
-      }
+      const numGroups = (last - first) / loraGroup;
+      const { a, b } = this.buffers.get(key)!;
+      const [rowsOfA, rowsOfB] = [
+        a.subarray(first * size[0], last * size[0]),
+        b.subarray(first * size[1], last * size[1]),
+      ];
+      tensors[loraName(layer, linear, 'a')] = new Tensor('float32', rowsOfA, [numGroups, loraGroup, size[0]]);
+      tensors[loraName(layer, linear, 'b')] = new Tensor('float32', rowsOfB, [last - first, size[1]]);
     }
     if (this.views.size >= maxViews) this.views.delete(this.views.keys().next().value!);
     this.views.set(name, tensors);
     return tensors;
   }
 
-  /** First rows of a gap that is large enough. */
+  /**
+   * First rows of a gap that is large enough, from a multiple of the rank (of the power of two above it) on: the runtime adds
+   * up 128 rows at a time, which then cuts no adapter in two.
+   */
   private findRoom(rank: number): number {
+    const step = 2 ** Math.ceil(Math.log2(rank));
     const taken = [...this.residents.values()].sort((a, b) => a.start - b.start);
     let start = 0;
     for (const resident of taken) {
       if (resident.start - start >= rank) return start;
-      start = resident.start + resident.rank;
+      start = Math.ceil((resident.start + resident.rank) / step) * step;
     }
     if (start + rank <= this.maxRows) return start;
     throw new Error(
