@@ -1,5 +1,11 @@
 /** What crosses the border between gateway and engine host. Plain data: it is sent as structured clones. */
 
+/** As long as the output is a beginning of `tokens`, the next of them, then an end, has `bias` added to its logit. */
+export interface Guide {
+  readonly tokens: readonly number[];
+  readonly bias: number;
+}
+
 export interface SamplingParams {
   /** 0 is greedy. */
   readonly temperature: number;
@@ -17,6 +23,8 @@ export interface SamplingParams {
   readonly presencePenalty: number;
   /** [token id, addend]. */
   readonly logitBias: readonly (readonly [number, number])[];
+  /** A text that the output is drawn to; null is none. */
+  readonly guide: Guide | null;
   readonly seed: number;
   /** How many alternatives to report per generated token, 0-20; null reports nothing. */
   readonly logprobs: number | null;
@@ -34,6 +42,7 @@ export const greedy: SamplingParams = {
   frequencyPenalty: 0,
   presencePenalty: 0,
   logitBias: [],
+  guide: null,
   seed: 0,
   logprobs: null,
   promptLogprobs: null,

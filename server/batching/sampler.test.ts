@@ -101,6 +101,29 @@ test('a bias of -100 bans a token and one of 100 forces it', () => {
   assert.equal(sample(createSequence({ logitBias: [[2, 100]] }), Float32Array.from(logits)), 2);
 });
 
+test('the output is drawn along the guide to its end, and never again once it has left it', () => {
+  const sequence = createSequence({ temperature: 0, guide: { tokens: [2, 1], bias: 4 } });
+  const spec = { ...sequence.spec, stopTokenIds: [3] };
+  const say = (each: Sequence, logits: readonly number[]): number => {
+    const token = sample(each, Float32Array.from(logits));
+    each.append(token);
+    return token;
+  };
+  const follows = new Sequence(spec, 0);
+  // By less than the bias another token is likelier each time.
+  assert.deepEqual(
+    [
+      say(follows, [3, 0, 0, 0]),
+      say(follows, [3, 0, 0, 0]),
+      say(follows, [3, 0, 0, 0]),
+      say(follows, [3, 0, 0, 0]),
+    ],
+    [2, 1, 3, 0],
+  );
+  const leaves = new Sequence(spec, 0);
+  assert.deepEqual([say(leaves, [5, 0, 0, 0]), say(leaves, [3, 0, 0, 0])], [0, 0]);
+});
+
 test('a seed fixes the draws whatever the settings of earlier tokens', () => {
   const logits = Float32Array.from({ length: 50 }, (_, index) => Math.sin(index));
   const draws = (sequence: Sequence): number[] =>

@@ -14,6 +14,7 @@ export function sample(sequence: Sequence, logits: Float32Array): number {
   const { sampling } = sequence.spec;
   applyPenalties(sequence, logits);
   for (const [token, bias] of sampling.logitBias) logits[token]! += bias;
+  for (const token of sequence.guided) logits[token]! += sampling.guide!.bias;
   // A draw per token even when greedy: turning the temperature on later does not shift the stream.
   const draw = sequence.rng.next();
   if (sampling.temperature === 0) return argmax(logits);

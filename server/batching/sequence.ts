@@ -23,6 +23,8 @@ export class Sequence {
   readonly promptLogprobs: (TokenLogprob | null)[] | null;
   /** One draw per generated token, so that a seed gives the same text whatever else runs. */
   readonly rng: Rng;
+  /** What was generated is a beginning of the guide's tokens. */
+  private isGuided = true;
   /** How often each token was generated; for penalties. */
   readonly counts = new Map<number, number>();
 
@@ -46,7 +48,16 @@ export class Sequence {
     return this.tokens.length - this.numComputed;
   }
 
+  /** What the guide would have next: a token of it, at its end one that ends the text. */
+  get guided(): readonly number[] {
+    const { sampling, stopTokenIds } = this.spec;
+    if (sampling.guide === null || !this.isGuided) return [];
+    const next = sampling.guide.tokens[this.numGenerated];
+    return next === undefined ? stopTokenIds : [next];
+  }
+
   append(token: number): void {
+    if (token !== this.spec.sampling.guide?.tokens[this.numGenerated]) this.isGuided = false;
     this.tokens.push(token);
     this.counts.set(token, (this.counts.get(token) ?? 0) + 1);
   }

@@ -61,7 +61,7 @@ async function answerOf(context: Context, question: Question): Promise<string> {
   const messages = [{ role: 'user' as const, content: prompt }];
   const body = { model: model.id, messages, temperature: 0, max_tokens };
   const caller = { requestId: `${id}-${version}`, tenant, ...route };
-  const completion = await parseChat(body, messages, model, caller, context.limits);
+  const completion = await parseChat(body, { messages, known: null }, model, caller, context.limits);
   let text = '';
   const sink = {
     delta: (delta: { readonly text: string }) => {

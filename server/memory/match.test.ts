@@ -77,6 +77,19 @@ test('questions that name the same match from the lower similarity on, however t
   );
 });
 
+test('a match is the closer the more alike the questions are, between just enough and the same', () => {
+  const closeness = (question: string, cosine: number): number =>
+    bestMatch({ text: question, vector: asked }, [entryOf(question, cosine)], thresholds)!.closeness;
+  const expected = [
+    ['Who founded Brellmoor?', 0.5, 0],
+    ['Who founded Brellmoor?', 0.75, 0.5],
+    ['Who founded Brellmoor?', 1, 1],
+    ['how long is a marathon?', 0.9, 0.5],
+  ] as const;
+  for (const [question, cosine, wanted] of expected)
+    assert.ok(Math.abs(closeness(question, cosine) - wanted) < 1e-6, question);
+});
+
 test('a question that names less matches, one that names half of it or fewer does not', () => {
   assert.ok(matches('What does Tamsin Oduro play in Glasswing?', 'What does Tamsin Oduro play?'));
   assert.ok(!matches('What does Tamsin Oduro play in Glasswing?', 'What is played in Glasswing?'));

@@ -23,20 +23,29 @@ export interface Question {
   readonly vector: Float32Array;
 }
 
+export interface Match {
+  readonly entry: IndexedEntry;
+  /** 0 for a question just like enough, 1 for the same one. */
+  readonly closeness: number;
+}
+
 /** The best match; of equally good ones the newest. */
 export function bestMatch(
   question: Question,
   entries: Iterable<IndexedEntry>,
   thresholds: MatchThresholds,
-): { readonly entry: IndexedEntry; readonly similarity: number } | null {
+): Match | null {
   const asked = wordsIn(question.text);
   // Most entries are about something else: their names need no look.
   const least = Math.min(thresholds.similarity, thresholds.namedSimilarity);
-  let best: { entry: IndexedEntry; similarity: number } | null = null;
+  let best: (Match & { readonly similarity: number }) | null = null;
   for (const entry of entries) {
     const similarity = dot(question.vector, entry.vector);
     if (similarity < (best?.similarity ?? least)) continue;
-    if (similarity >= needed(entry, asked, thresholds)) best = { entry, similarity };
+    const enough = needed(entry, asked, thresholds);
+    if (!(similarity >= enough)) continue;
+    const closeness = enough < 1 ? Math.min(1, (similarity - enough) / (1 - enough)) : 1;
+    best = { entry, similarity, closeness };
   }
   return best;
 }

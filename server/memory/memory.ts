@@ -29,9 +29,11 @@ export interface MemoryOptions {
 }
 
 export interface Recollection {
-  /** The conversation with what is remembered as a turn, twice, in front of its last message. */
+  /** The conversation with what is remembered as a turn in front of its last message. */
   readonly messages: readonly ChatMessage[];
   readonly entry: MemoryEntry;
+  /** From 0 to 1: how much the question is the entry's own. */
+  readonly closeness: number;
   /** Of the tenant's memory. */
   readonly revision: number;
 }
@@ -114,9 +116,9 @@ export class Memory {
       { role: 'assistant', content: answer },
     ];
     return {
-      // Twice: small models copy what stands there twice, and often not what stands there once.
-      messages: [...messages.slice(0, -1), ...turn, ...turn, last],
+      messages: [...messages.slice(0, -1), ...turn, last],
       entry: found.entry,
+      closeness: found.closeness,
       revision: store.revisionOf(tenant),
     };
   }

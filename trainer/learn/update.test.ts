@@ -21,6 +21,7 @@ import { createTextEncoder } from '../examples/encode.ts';
 import type { Example } from '../examples/example.ts';
 import { type Candidate, runGate } from '../gate/gate.ts';
 import { type GateOptions, gateDefaults } from '../gate/gate-options.ts';
+import { attempt } from '../loop/attempt.ts';
 import { type TrainableModel, valuesOf } from '../model/trainable-model.ts';
 import { publish } from '../publish/publish.ts';
 import { ReplayBuffer } from '../replay/replay-buffer.ts';
@@ -322,6 +323,31 @@ test('an earlier answer that the new one has pushed out is mended before the upd
   };
   assert.notEqual(await after(0), 'Ida Brenner.');
   assert.equal(await after(3), 'Ida Brenner.');
+});
+
+test('what the gate refuses is tried part of the way, then learned again with more care', async () => {
+  const rows = [mill];
+  const input = { model, start: null, rows, replay: new ReplayBuffer(roomy), seed: 1, turn: 0 };
+  const more = { maxTokens: 100, medianGradient: null, pace: async () => {} };
+  const tryUnder = (maxDivergence: number) =>
+    attempt(
+      { ...input, ...more },
+      { learn: { ...options, partWay: 0.9 }, gate: { ...bounds, maxDivergence } },
+      0,
+    );
+  const divergenceOf = ({ checks }: Gate): number =>
+    checks.find(({ name }) => name === 'divergence from the base')!.value!;
+  const whole = await tryUnder(Number.POSITIVE_INFINITY);
+  assert.deepEqual([whole.share, whole.refused.length], [1, 0]);
+  assert.deepEqual(whole.values, first.values);
+  const none = await tryUnder(0);
+  assert.deepEqual([none.gate?.verdict, none.share, none.refused.length], ['fail', 1, 2]);
+  assert.ok(none.learn.learningRate < options.learningRate);
+  const [far, near] = [whole.gate!, none.refused[1]!].map(divergenceOf) as [number, number];
+  assert.ok(near < far, `${near} part of the way, ${far} all of it`);
+  const partly = await tryUnder((near + far) / 2);
+  assert.deepEqual([partly.gate?.verdict, partly.share, partly.refused.length], ['pass', 0.9, 1]);
+  assert.equal(await sayTo(partly.values!, mill), 'Ida Brenner.');
 });
 
 test('steps that go astray end the update, and what they leave is refused', async () => {

@@ -1,4 +1,4 @@
-/** Rows become a candidate, and the candidate is judged. A second try is more careful than the first. */
+/** Rows become a candidate, and the candidate is judged. What is refused is tried with more care. */
 import type { Gate } from '../../core/registry/gate-record.ts';
 import type { Example } from '../examples/example.ts';
 import { runGate } from '../gate/gate.ts';
@@ -8,7 +8,9 @@ import { prepare } from '../learn/lesson-maker.ts';
 import type { Selected } from '../learn/select-rows.ts';
 import { type UpdateInput, type UpdateResult, update } from '../learn/update.ts';
 import type { ReplayBuffer } from '../replay/replay-buffer.ts';
+import { average, copyOf } from '../train/ema.ts';
 import type { Parameters } from '../train/gradient-session.ts';
+import { initialLora } from '../train/init.ts';
 
 export interface AttemptOptions {
   readonly learn: LearnOptions;
@@ -22,11 +24,17 @@ export interface Attempt {
   readonly values: Parameters | null;
   /** How it was learned. */
   readonly learn: LearnOptions;
+  /** Of what was learned, the share of the way from the start that `values` went. */
+  readonly share: number;
   /** With the marks that the update has left in it. */
   readonly replay: ReplayBuffer;
+  /** What was refused before. */
+  readonly refused: readonly Gate[];
 }
 
-/** Half the rate, and twice of everything that holds the rest in place. */
+type Tried = Omit<Attempt, 'refused'>;
+
+/** Half the rate, and twice of everything that holds the rest in place */
 const careful = (options: LearnOptions): LearnOptions => ({
   ...options,
   learningRate: options.learningRate / 2,
@@ -36,15 +44,23 @@ const careful = (options: LearnOptions): LearnOptions => ({
   anchorWeight: options.anchorWeight * 2,
 });
 
+/**
+ * What went too far is first tried part of the way, which costs no step (between two models of one origin, Wortsman et al.
+ * 2022), then learned again with more care: that also keeps canaries that are lost on any part of the first way.
+ */
 export async function attempt(
   input: Omit<UpdateInput, 'options'>,
   options: AttemptOptions,
   numUpdates: number,
 ): Promise<Attempt> {
   const first = await once({ ...input, options: options.learn }, options.gate, numUpdates);
-  if (first.gate === null || first.gate.verdict === 'pass') return first;
+  if (first.gate === null || first.gate.verdict === 'pass') return { ...first, refused: [] };
+  const partly = await partWay(input, first, options, numUpdates);
+  if (partly.gate?.verdict === 'pass') return { ...partly, refused: [first.gate] };
   const { selected } = first.result;
-  return once({ ...input, options: careful(options.learn) }, options.gate, numUpdates, selected);
+  const carefully = { ...input, options: careful(options.learn) };
+  const again = await once(carefully, options.gate, numUpdates, selected);
+  return { ...again, refused: [first.gate, partly.gate!] };
 }
 
 /** `selected` is what an earlier try has found of the same rows and the same start. */
@@ -53,22 +69,39 @@ async function once(
   options: GateOptions,
   turn: number,
   selected?: Selected,
-): Promise<Attempt> {
+): Promise<Tried> {
   const replay = input.replay.copy();
-  const learn = input.options;
   const result = await update({ ...input, replay }, selected);
-  if (result.values === null) return { result, gate: null, values: null, learn, replay };
-  await input.pace();
-  const { model, start, maxTokens } = input;
-  const answers = replay.all().filter(({ kind }) => kind === 'answer');
-  const { prepared: earlier } = await prepare(
-    model,
-    rotated(answers, turn * options.numEarlier, options.numEarlier),
-    maxTokens,
-  );
-  const { values, learned } = result;
-  const gate = await runGate({ model, values, parent: start, learned, earlier, turn }, options);
-  return { result, gate, values, learn, replay };
+  const tried = { result, gate: null, values: result.values, learn: input.options, share: 1, replay };
+  return result.values === null ? tried : judged(input, tried, options, turn);
+}
+
+async function partWay(
+  input: Omit<UpdateInput, 'options'>,
+  tried: Tried,
+  options: AttemptOptions,
+  turn: number,
+): Promise<Tried> {
+  const { model, seed, start } = input;
+  const share = options.learn.partWay;
+  const values = copyOf(start ?? initialLora(model.base.config, model.shape, seed));
+  average(values, tried.values!, 1 - share);
+  return judged(input, { ...tried, values, share }, options.gate, turn);
+}
+
+async function judged(
+  { model, start, maxTokens, pace }: Omit<UpdateInput, 'options'>,
+  tried: Tried,
+  options: GateOptions,
+  turn: number,
+): Promise<Tried> {
+  await pace();
+  const answers = tried.replay.all().filter(({ kind }) => kind === 'answer');
+  const looked = rotated(answers, turn * options.numEarlier, options.numEarlier);
+  const { prepared: earlier } = await prepare(model, looked, maxTokens);
+  const { learned } = tried.result;
+  const candidate = { model, values: tried.values!, parent: start, learned, earlier, turn };
+  return { ...tried, gate: await runGate(candidate, options) };
 }
 
 /** `count` of the examples from a place on, round and round. */

@@ -30,6 +30,8 @@ export interface LearnOutcome extends Changed {
   readonly version: AdapterManifest | null;
   readonly values: Parameters | null;
   readonly gate: Gate | null;
+  /** What the gate said of earlier tries. */
+  readonly refused: readonly Gate[];
   /** Loss of the new rows, step by step. */
   readonly losses: readonly number[];
   readonly rows: readonly string[];
@@ -79,6 +81,7 @@ export async function learn(input: LearnInput): Promise<LearnOutcome> {
     version,
     values: passed,
     gate: made.gate,
+    refused: made.refused,
     losses: result.losses,
     rows: rows.map(({ example }) => example.id),
   };
@@ -86,7 +89,7 @@ export async function learn(input: LearnInput): Promise<LearnOutcome> {
 
 async function publishCandidate(
   { model, tenant, line, adapters, now }: LearnInput,
-  { result, gate, learn: { learningRate } }: Attempt,
+  { result, gate, share, learn: { learningRate } }: Attempt,
   values: Parameters,
 ): Promise<AdapterManifest> {
   return publish({
@@ -102,6 +105,7 @@ async function publishCandidate(
         kind: 'feedback',
         steps: result.numSteps,
         learningRate,
+        share,
         seed: line.numUpdates + 1,
         firstLoss: result.losses[0] ?? null,
         lastLoss: result.losses.at(-1) ?? null,

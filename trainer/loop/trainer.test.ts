@@ -68,13 +68,13 @@ const learnWithoutModel =
     const ids = rows.map(({ example }) => example.id);
     const taken = new Set(ids);
     const waiting = line.waiting.filter(({ example }) => !taken.has(example.id));
-    const rest = { rows: ids, losses: [1], gate: null, values: new Map() };
+    const rest = { rows: ids, losses: [1], gate: null, refused: [], values: new Map() };
     if (ids.some(refuses)) {
       const fates = ids.map((id) => ({ id, state: { kind: 'dropped' as const, reason: 'refused' } }));
       return { ...rest, line: { ...line, waiting }, fates, version: null };
     }
     const lineage = {
-      ...{ model: 'm', tenant, base: input.model.version, parent: line.head, shape, gate: null },
+      ...{ model: 'm', tenant, base: input.model.version, parent: line.head, shape, gate: null, refused: [] },
       rows: ids,
       recipe: { kind: 'feedback', steps: 3 },
     };

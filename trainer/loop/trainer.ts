@@ -187,9 +187,9 @@ export class Trainer {
     await lines.put(tenant, outcome.line);
     const took = ((performance.now() - startedMs) / 1000).toFixed(1);
     const losses = outcome.losses.map((loss) => loss.toFixed(2)).join(' ');
-    log(
-      `${tenant}: ${rows.length} row(s), ${version === null ? 'nothing published' : `version ${version.id}`}, ${took} s, losses ${losses}`,
-    );
+    const made = version === null ? 'nothing published' : `version ${version.id}`;
+    const refused = outcome.refused.map((each) => `, refused for ${failedChecks(each).join(' and ')}`);
+    log(`${tenant}: ${rows.length} row(s), ${made}, ${took} s, losses ${losses}${refused.join('')}`);
   }
 
   private async tellPublished(tenant: string, adapter: string, rows: readonly string[]): Promise<void> {

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { MillraceError } from '../../../core/errors.ts';
 import type { ChatMessage, Tokenizer } from '../../../core/tokenizer/tokenizer.ts';
-import type { SamplingParams } from '../../batching/request.ts';
+import type { Guide, SamplingParams } from '../../batching/request.ts';
 import type { CompletionRequest } from '../../completion/completion.ts';
 import type { PromptEncoder } from '../../completion/prompt-encoder.ts';
 import type { ServedGenerator } from '../../completion/served-model.ts';
@@ -17,13 +17,19 @@ export interface Caller {
   readonly version: string;
 }
 
+/** What a conversation is put in front of the model as, which need not be what the body says. */
+export interface Posed {
+  readonly messages: readonly ChatMessage[];
+  /** An answer that is known to be right for a question like this; the closer, the more the model is drawn to it. */
+  readonly known: { readonly answer: string; readonly closeness: number } | null;
+}
+
 /** OpenAI's default for completions; chat answers may fill the context. */
 const defaultCompletionTokens = 16;
 
-/** `messages` are the body's, or what is put in front of the model in their place. */
 export async function parseChat(
   body: ChatBody,
-  messages: readonly ChatMessage[],
+  { messages, known }: Posed,
   model: ServedGenerator,
   caller: Caller,
   limits: HttpLimits,
@@ -33,11 +39,15 @@ export async function parseChat(
   if (body.top_logprobs != null && body.logprobs !== true) {
     refuse('"top_logprobs" needs "logprobs": true.', 'top_logprobs');
   }
+  const logprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : null;
   return {
     ...common(body, model, caller, limits),
     prompts: [prompt],
     maxTokens: answerTokens([prompt], wanted, model, 'messages'),
-    sampling: samplingOf(body, model.engine, body.logprobs === true ? (body.top_logprobs ?? 0) : null, null),
+    sampling: {
+      ...samplingOf(body, model.engine, logprobs, null),
+      guide: known === null ? null : await guideTo(known, model),
+    },
   };
 }
 
@@ -114,6 +124,18 @@ async function encodeChat(
   const text = model.template.render(messages.map(withoutSpecials(model)), { addGenerationPrompt: true });
   const [ids] = await model.encoder.encode([text], { addSpecialTokens: false, allowSpecial: true });
   return ids!;
+}
+
+/** e to this power is how many times likelier the next token of a known answer gets, see docs/experiments.md. */
+const mostBias = 12;
+
+async function guideTo(
+  { answer, closeness }: NonNullable<Posed['known']>,
+  model: ServedGenerator,
+): Promise<Guide> {
+  const options = { addSpecialTokens: false, allowSpecial: false };
+  const [ids] = await model.encoder.encode([model.tokenizer.withoutSpecials(answer)], options);
+  return { tokens: ids!, bias: closeness * mostBias };
 }
 
 export function messagesOf(messages: ChatBody['messages']): ChatMessage[] {
@@ -196,6 +218,7 @@ function samplingOf(
     frequencyPenalty: body.frequency_penalty ?? 0,
     presencePenalty: body.presence_penalty ?? 0,
     logitBias: logitBiasOf(body, vocabSize),
+    guide: null,
     seed: body.seed == null ? randomInt(2 ** 32) : Number(BigInt.asUintN(32, BigInt(body.seed))),
     logprobs,
     promptLogprobs,

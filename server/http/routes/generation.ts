@@ -111,11 +111,13 @@ async function chatOf(
   { id, account, model, route, found, messages }: Asked,
 ): Promise<CompletionRequest> {
   const caller: Caller = { requestId: id, tenant: account.tenant, ...route };
-  const plain = () => parseChat(body, messages, model, caller, context.limits);
+  const plain = () => parseChat(body, { messages, known: null }, model, caller, context.limits);
   if (found === null) return plain();
   const version = `${route.version}+m${found.revision}`;
   try {
-    return await parseChat(body, found.messages, model, { ...caller, version }, context.limits);
+    const known = { answer: found.entry.answer, closeness: found.closeness };
+    const posed = { messages: found.messages, known };
+    return await parseChat(body, posed, model, { ...caller, version }, context.limits);
   } catch (error) {
     if (error instanceof MillraceError && error.code === 'context_length_exceeded') return plain();
     throw error;
