@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { JobStore } from '../core/jobs/job-store.ts';
 import type { FromTrainer, ToTrainer } from '../core/learning/trainer-messages.ts';
 import type { TrainerOptions } from '../core/learning/trainer-options.ts';
+import { sweepUnfinishedAdapters } from '../core/registry/adapter-store.ts';
 import { readAliases, servedBase } from '../core/registry/aliases.ts';
 import { learningLayout } from '../core/registry/learning-layout.ts';
 import { consolidate, sweepConsolidation } from './consolidate/consolidate.ts';
@@ -97,7 +98,7 @@ async function trainerOf(
       curate: { maxAnswer, maxContext, maxPerAccountDay },
       replay: { maxExamples: maxReplay, maxPerAccount: Math.ceil(maxReplay / 2) },
       settleMs,
-      maxTokens,
+      maxTokens: Math.min(maxTokens, model.base.config.maxContext),
     },
     load: (id) => loadValues(layout.adapters, id, model),
     learn: (input) => whileTraining(() => learn(input)),
@@ -202,6 +203,7 @@ try {
   const unlock = lock(layout.trainer);
   process.once('exit', unlock);
   await sweepConsolidation({ modelsDir: options.modelsDir, layout });
+  await sweepUnfinishedAdapters(layout.adapters);
   await sweepUnfinishedWeights(bases);
   await sweepWeights(bases, options.modelsDir, await versionsInUse());
   const stores = {

@@ -18,6 +18,9 @@ import {
 import { manifestFile } from './manifest.ts';
 import { checkFile } from './open-version.ts';
 import { listFiles } from './publish.ts';
+import { sweepLeftovers } from './sweep-leftovers.ts';
+
+const asidePrefix = '.writing-';
 
 export interface AdapterFiles {
   readonly [name: string]: Uint8Array;
@@ -30,7 +33,7 @@ export async function publishAdapter(
   lineage: AdapterLineage,
   now: Date,
 ): Promise<AdapterManifest> {
-  const aside = join(folder, `.writing-${process.pid}-${now.getTime()}`);
+  const aside = join(folder, `${asidePrefix}${process.pid}-${now.getTime()}`);
   await rm(aside, { recursive: true, force: true });
   await mkdir(aside, { recursive: true });
   try {
@@ -81,6 +84,10 @@ export async function openAdapter(folder: string, id: string): Promise<AdapterMa
   for (const file of manifest.files) await checkFile(join(folder, id), file);
   return manifest;
 }
+
+/** Removes what processes that were killed have begun. This one may be publishing nothing meanwhile. */
+export const sweepUnfinishedAdapters = (folder: string): Promise<void> =>
+  sweepLeftovers(folder, asidePrefix, (name) => /^\.writing-(\d+)-/.exec(name)?.[1] ?? null);
 
 /** Ids of what lies in the folder, whatever its state. */
 export async function listAdapters(folder: string): Promise<string[]> {

@@ -116,9 +116,13 @@ test('a version that is removed is gone, and a sweep takes what was left unfinis
   await importAs('m', 'a');
   await removeBaseVersion(modelsDir, 'm', one.version);
   assert.deepEqual(await versionsOf('m'), [other.version]);
-  for (const name of ['.consolidating-m-17', '.importing-m-18']) mkdirSync(join(modelsDir, name));
+  // The parent of this process lives, and is at work.
+  const busy = `.consolidating-m-${process.ppid}`;
+  for (const name of ['.consolidating-m-999999999', '.importing-m-18', busy])
+    mkdirSync(join(modelsDir, name));
   await sweepUnfinished(modelsDir);
   assert.deepEqual(readdirSync(modelsDir).sort(), [
+    busy,
     '.importing-m-18',
     'm',
     `m@${other.version.slice(7, 19)}`,

@@ -8,6 +8,7 @@ import { sync } from '../sync.ts';
 import { baseFolderName, type Lineage, type Manifest } from './manifest.ts';
 import { readManifest } from './open-version.ts';
 import { describe, type PublishOptions } from './publish.ts';
+import { sweepLeftovers } from './sweep-leftovers.ts';
 
 /** Folders that begin so are unfinished, or on their way out. */
 const asidePrefix = '.consolidating-';
@@ -61,9 +62,6 @@ export async function removeBaseVersion(modelsDir: string, name: string, version
   await rm(aside, { recursive: true, force: true });
 }
 
-/** Removes what a process that was killed has left. Nothing may be publishing or removing base versions meanwhile. */
-export async function sweepUnfinished(modelsDir: string): Promise<void> {
-  const folders = await readdir(modelsDir).catch((): string[] => []);
-  for (const folder of folders.filter((each) => each.startsWith(asidePrefix)))
-    await rm(join(modelsDir, folder), { recursive: true, force: true });
-}
+/** Removes what processes that were killed have left. This one may be publishing or removing nothing meanwhile. */
+export const sweepUnfinished = (modelsDir: string): Promise<void> =>
+  sweepLeftovers(modelsDir, asidePrefix, (name) => /-(\d+)$/.exec(name)?.[1] ?? null);

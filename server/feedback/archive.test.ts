@@ -294,7 +294,8 @@ test('an undo is in the log when it is acknowledged, and means the rows of its t
 });
 
 test('beyond its bound the index forgets the oldest rows, but an account’s rows are all found', async () => {
-  const { archive, options } = await start(newOptions({ maxIndexed: 3 }));
+  const log = { segmentBytes: 1_000, totalBytes: 1e6, maxPending: 100 };
+  const { archive, options } = await start(newOptions({ maxIndexed: 3, log }));
   await archive.put(responseOf('r1'));
   const ids: string[] = [];
   for (let n = 0; n < 8; n++)

@@ -2,9 +2,9 @@
  * Where the newest rows of the feedback log are, by id and by idempotency key. Bounded; the oldest go. Holds places and
  * owners, no texts: these stay on the disk.
  */
-import { readAll } from '../../core/feedback/log-reader.ts';
+import { type Read, readAll } from '../../core/feedback/log-reader.ts';
 import type { FeedbackRecord, LogRecord } from '../../core/feedback/record.ts';
-import { logStart, type Position, segmentPath } from '../../core/feedback/segments.ts';
+import { listSegments, logStart, type Position, segmentPath } from '../../core/feedback/segments.ts';
 import { readPart } from './read-part.ts';
 
 interface Row {
@@ -22,6 +22,9 @@ export interface KeyedRow {
   readonly digest: string;
 }
 
+type Known = Pick<FeedbackRecord, 'id' | 'tenant' | 'account' | 'idempotency'>;
+type Indexed = Read<Known>;
+
 export class FeedbackIndex {
   private readonly folder: string;
   private readonly maxRows: number;
@@ -35,15 +38,20 @@ export class FeedbackIndex {
     this.maxRows = maxRows;
   }
 
-  /** Reads the log from its start. */
+  /** Reads as much of the log's end as there are rows to be known. */
   static async open(folder: string, maxRows: number): Promise<FeedbackIndex> {
     const index = new FeedbackIndex(folder, maxRows);
-    for await (const { record, position } of rowsOf(folder)) index.add(record, position);
+    const segments = await listSegments(folder);
+    const newest: Indexed[][] = [];
+    for (let left = maxRows; left > 0 && segments.length > 0; left -= newest[0]!.length)
+      newest.unshift(await rowsOfSegment(folder, segments.pop()!));
+    index.isComplete = segments.length === 0;
+    for (const { record, position } of newest.flat()) index.add(record, position);
     return index;
   }
 
   /** Rows are added in the order of the log, each with the place behind it. */
-  add({ id, tenant, account, idempotency }: FeedbackRecord, behind: Position): void {
+  add({ id, tenant, account, idempotency }: Known, behind: Position): void {
     const start = this.added.segment === behind.segment ? this.added.offset : 0;
     const isOver = put(
       this.rows,
@@ -89,11 +97,26 @@ export class FeedbackIndex {
   }
 }
 
-function rowsOf(folder: string) {
-  return readAll(folder, (json) => {
-    const record = json as LogRecord;
-    return record.type === 'feedback' ? record : null;
-  });
+/** Without their texts. */
+async function rowsOfSegment(folder: string, segment: number): Promise<Indexed[]> {
+  const rows: Indexed[] = [];
+  for await (const { record, position } of rowsOf(folder, { segment, offset: 0 })) {
+    if (position.segment !== segment) break;
+    const { id, tenant, account, idempotency } = record;
+    rows.push({ record: { id, tenant, account, idempotency }, position });
+  }
+  return rows;
+}
+
+function rowsOf(folder: string, from?: Position) {
+  return readAll(
+    folder,
+    (json) => {
+      const record = json as LogRecord;
+      return record.type === 'feedback' ? record : null;
+    },
+    from,
+  );
 }
 
 function parse(line: string): LogRecord | null {

@@ -6,9 +6,9 @@ import type { Example } from '../examples/example.ts';
 import { type LearnOptions, learnDefaults } from '../learn/learn-options.ts';
 import { lessonOf, type Prepared, prepare, referencesOf } from '../learn/lesson-maker.ts';
 import type { TrainableModel } from '../model/trainable-model.ts';
+import { groupsOf } from '../train/groups.ts';
 import type { Lesson } from '../train/lesson.ts';
 import type { JobExample } from './job-examples.ts';
-import { groupsOf } from './step-plan.ts';
 
 export interface LessonLimits {
   readonly maxTokens: number;
@@ -40,7 +40,7 @@ export class JobLessons {
 
   private async prepare(batch: readonly JobExample[]): Promise<Prepared[][]> {
     const groups: Prepared[][] = [];
-    for (const group of groupsOf(batch, this.limits.maxBatchTokens)) {
+    for (const group of groupsOf(batch, ({ numTokens }) => numTokens, this.limits.maxBatchTokens)) {
       groups.push((await prepare(this.model, examplesOf(group), this.limits.maxTokens)).prepared);
     }
     return groups;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chosen, groupsOf, StepPlan } from './step-plan.ts';
+import { chosen, StepPlan } from './step-plan.ts';
 
 const options = { numExamples: 10, batchSize: 4, numEpochs: 3, seed: 5 };
 
@@ -37,17 +37,6 @@ test('each place of the order is as likely for one example as for another', () =
   }
   // Binomial with p = 1/4: standard deviation 27, five of them.
   for (const count of counts.flat()) assert.ok(Math.abs(count - numTrials / 4) < 137, String(count));
-});
-
-test('groups hold so many tokens at most, and keep the order', () => {
-  const items = [3, 4, 2, 9, 1, 1, 6].map((numTokens, at) => ({ numTokens, at }));
-  const groups = groupsOf(items, 7);
-  assert.deepEqual(groups.flat(), items);
-  assert.deepEqual(
-    groups.map((group) => group.map(({ numTokens }) => numTokens)),
-    [[3, 4], [2], [9], [1, 1], [6]],
-  );
-  assert.deepEqual(groupsOf([], 7), []);
 });
 
 test('what is asked for stands; what is left open follows the number of examples', () => {

@@ -60,21 +60,3 @@ export class StepPlan {
     return indices;
   }
 }
-
-/** In order, in groups of at most `maxTokens`; what is larger is a group of its own. */
-export function groupsOf<T extends { readonly numTokens: number }>(
-  items: readonly T[],
-  maxTokens: number,
-): T[][] {
-  const groups: T[][] = [];
-  let left = 0;
-  for (const item of items) {
-    if (groups.length === 0 || item.numTokens > left) {
-      groups.push([]);
-      left = maxTokens;
-    }
-    groups.at(-1)!.push(item);
-    left -= item.numTokens;
-  }
-  return groups;
-}

@@ -3,10 +3,10 @@
 import { prepare, referencesOf } from '../learn/lesson-maker.ts';
 import type { TrainableModel } from '../model/trainable-model.ts';
 import type { Parameters } from '../train/gradient-session.ts';
+import { groupsOf } from '../train/groups.ts';
 import { meanOf } from '../train/scored.ts';
 import type { JobExample } from './job-examples.ts';
 import { examplesOf, type LessonLimits } from './job-lessons.ts';
-import { groupsOf } from './step-plan.ts';
 
 export interface ValidationOptions extends LessonLimits {
   readonly beta: number;
@@ -21,7 +21,7 @@ export async function validationLoss(
   options: ValidationOptions,
 ): Promise<number> {
   let sum = 0;
-  for (const group of groupsOf(examples, options.maxBatchTokens)) {
+  for (const group of groupsOf(examples, ({ numTokens }) => numTokens, options.maxBatchTokens)) {
     await options.pace();
     const { prepared } = await prepare(model, examplesOf(group), options.maxTokens);
     const isPairs = prepared[0]!.example.kind === 'pair';

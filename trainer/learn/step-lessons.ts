@@ -3,6 +3,7 @@
 import type { Rng } from '../../core/rng.ts';
 import { anchorLesson } from '../anchors/anchor-set.ts';
 import type { Example } from '../examples/example.ts';
+import { inKeywords } from '../examples/keywords.ts';
 import type { GradientStep, Parameters } from '../train/gradient-session.ts';
 import type { Lesson } from '../train/lesson.ts';
 import { meanOf } from '../train/scored.ts';
@@ -10,7 +11,7 @@ import { isCertain, lessonOf, numScored, type Prepared, prepare } from './lesson
 import type { Selected } from './select-rows.ts';
 import type { UpdateInput } from './update-input.ts';
 
-/** The new rows first, then earlier ones, then passages. */
+/** The new rows first, then earlier ones, by their words, then passages. */
 export class StepLessons {
   private readonly input: UpdateInput;
   private readonly kept: readonly Prepared[];
@@ -24,6 +25,8 @@ export class StepLessons {
   /** Earlier rows of the current step. */
   private earlier: readonly Prepared[] = [];
   private turn: number;
+  /** New rows as the current step has them; null before the first. */
+  private current: readonly Prepared[] | null = null;
 
   constructor(input: UpdateInput, { kept, references }: Selected, rng: Rng) {
     this.input = input;
@@ -43,8 +46,15 @@ export class StepLessons {
     const { model, options } = this.input;
     this.turn++;
     const mended = [...this.lost.values()].slice(0, options.maxMended);
-    this.earlier = mended.length > 0 ? mended : await this.earlierOf(this.draw(options.numReplayed));
-    const lessons = [...this.kept, ...this.earlier].map((each) => lessonOf(each, this.references, options));
+    this.earlier =
+      mended.length > 0
+        ? mended
+        : await this.byKeywords(await this.earlierOf(this.draw(options.numReplayed)));
+    // A step in between costs nothing: the answers are not certain so soon.
+    this.current = this.current === null ? await this.byKeywords(this.kept) : this.kept;
+    const lessons = [...this.current, ...this.earlier].map((each) =>
+      lessonOf(each, this.references, options),
+    );
     const first = Math.floor(this.rng.next() * model.anchors.size);
     for (let i = 0; i < options.numAnchors; i++) {
       const anchor = await model.anchors.get(first + i);
@@ -62,11 +72,15 @@ export class StepLessons {
       end += each.texts.reduce((total, { tokens, from }) => total + tokens.length - from, 0);
       return logprobs.subarray(start, start + numScored(each));
     };
-    const scores = this.kept.map(own);
+    const current = this.current ?? [];
+    const scores = current.map(own);
     for (const each of this.earlier) this.note(each, isCertain(own(each), options.learnedLogprob));
-    const isLearned = this.kept.every(
-      ({ example }, index) => example.kind !== 'answer' || isCertain(scores[index]!, options.learnedLogprob),
-    );
+    const isLearned =
+      current === this.kept &&
+      this.kept.every(
+        ({ example }, index) =>
+          example.kind !== 'answer' || isCertain(scores[index]!, options.learnedLogprob),
+      );
     return { loss: -scores.reduce((sum, values) => sum + meanOf(values), 0) / scores.length, isLearned };
   }
 
@@ -88,6 +102,17 @@ export class StepLessons {
   private note({ example: { id } }: Prepared, isKnown: boolean): void {
     this.input.replay.mark(id, isKnown, this.turn);
     if (isKnown) this.lost.delete(id);
+  }
+
+  /** Answers to questions that are put by their words alone, so that they are found however they are asked for. */
+  private async byKeywords(rows: readonly Prepared[]): Promise<readonly Prepared[]> {
+    const { model, maxTokens } = this.input;
+    const examples = rows.map(({ example }) => {
+      const context = example.kind === 'answer' ? inKeywords(example.context, this.rng.next() < 0.5) : null;
+      return context === null ? example : { ...example, context };
+    });
+    const { prepared } = await prepare(model, examples, maxTokens);
+    return prepared;
   }
 
   private draw(count: number): readonly Example[] {

@@ -1,6 +1,7 @@
-/** One trainer per state folder: a file that holds the process id of its owner. A dead owner's lock is taken over. */
+/** One trainer per state folder: a file that says which process owns it. A dead owner's lock is taken over. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { identityOf, isRunning } from '../../core/process-identity.ts';
 
 const file = 'trainer.lock';
 
@@ -10,24 +11,14 @@ export function lock(folder: string): () => void {
   const path = join(folder, file);
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
-      writeFileSync(path, String(process.pid), { flag: 'wx' });
+      writeFileSync(path, identityOf(process.pid), { flag: 'wx' });
       return () => rmSync(path, { force: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const owner = Number(readFileSync(path, 'utf8'));
-      if (isAlive(owner)) throw new Error(`another trainer (process ${owner}) works on ${folder}`);
+      const owner = readFileSync(path, 'utf8');
+      if (isRunning(owner)) throw new Error(`another trainer (process ${owner}) works on ${folder}`);
       rmSync(path, { force: true });
     }
   }
   throw new Error(`the lock ${path} cannot be had`);
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -28,6 +28,8 @@ export class ReplayBuffer {
   private readonly limits: ReplayLimits;
   /** In order of arrival. */
   private readonly repetitions = new Map<string, Repetition>();
+  /** Of examples by account. */
+  private readonly counts = new Map<string, number>();
 
   /** Goes on from a state; of one that is larger than the limits the newest examples stay. */
   constructor(limits: ReplayLimits, repetitions: readonly Repetition[] = []) {
@@ -65,7 +67,7 @@ export class ReplayBuffer {
   /** Takes examples out; those that were there are returned. */
   remove(isDoomed: (example: Example) => boolean): readonly Example[] {
     const doomed = this.all().filter(isDoomed);
-    for (const { id } of doomed) this.repetitions.delete(id);
+    for (const { id } of doomed) this.take(id);
     return doomed;
   }
 
@@ -98,14 +100,36 @@ export class ReplayBuffer {
 
   private put(repetition: Repetition): readonly Example[] {
     const { id, account } = repetition.example;
-    this.repetitions.delete(id);
-    const others = this.all();
-    const own = others.filter((other) => other.account === account);
-    const left = own.slice(0, Math.max(0, own.length + 1 - this.limits.maxPerAccount));
-    const rest = others.filter((other) => !left.includes(other));
-    left.push(...rest.slice(0, Math.max(0, rest.length + 1 - this.limits.maxExamples)));
-    for (const each of left) this.repetitions.delete(each.id);
+    this.take(id);
+    const left: Example[] = [];
+    const maxOwn = Math.max(1, this.limits.maxPerAccount);
+    while (this.numOf(account) >= maxOwn)
+      left.push(this.takeOldest((example) => example.account === account));
+    const max = Math.max(1, this.limits.maxExamples);
+    while (this.size >= max) left.push(this.takeOldest(() => true));
     this.repetitions.set(id, repetition);
+    this.counts.set(account, this.numOf(account) + 1);
     return left;
+  }
+
+  private numOf(account: string): number {
+    return this.counts.get(account) ?? 0;
+  }
+
+  private takeOldest(isMeant: (example: Example) => boolean): Example {
+    for (const { example } of this.repetitions.values()) {
+      if (!isMeant(example)) continue;
+      this.take(example.id);
+      return example;
+    }
+    throw new Error('the count of an account is that of its examples');
+  }
+
+  private take(id: string): void {
+    const account = this.repetitions.get(id)?.example.account;
+    if (account === undefined) return;
+    this.repetitions.delete(id);
+    this.counts.set(account, this.numOf(account) - 1);
+    if (this.numOf(account) === 0) this.counts.delete(account);
   }
 }

@@ -6,6 +6,7 @@ import { GraphBuilder } from '../../core/onnx/graph.ts';
 import { loraAdapt } from './adapt.ts';
 import { type BaseWeights, dataFile } from './base-weights.ts';
 import type { Parameters } from './gradient-session.ts';
+import { groupsOf, packedTokens } from './groups.ts';
 import { Layout } from './layout.ts';
 import type { Text } from './lesson.ts';
 import { openWritten } from './open-written.ts';
@@ -80,7 +81,18 @@ class Session implements ForwardSession {
     texts: readonly Text[],
     options?: { readonly logits: 'all' },
   ): Promise<readonly Scored[]> {
-    if (texts.length === 0) return [];
+    const scored: Scored[] = [];
+    const most = packedTokens(this.base.config);
+    for (const group of groupsOf(texts, ({ tokens }) => tokens.length, most))
+      scored.push(...(await this.scoreTogether(values, group, options)));
+    return scored;
+  }
+
+  private async scoreTogether(
+    values: Parameters,
+    texts: readonly Text[],
+    options?: { readonly logits: 'all' },
+  ): Promise<readonly Scored[]> {
     const { vocabSize } = this.base.config;
     const layout = new Layout(texts, this.base.config);
     const scored = texts.map(({ tokens, from }, text) =>

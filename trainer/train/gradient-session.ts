@@ -1,12 +1,16 @@
 /** The training graph in memory: parameters and lessons in, loss and gradients out. */
 import { type LoraShape, loraParameters, type Parameter } from '../../core/adapter/lora.ts';
 import { emitTrainingForward } from '../../core/arch/training-graph.ts';
+import { concatenate } from '../../core/import/matrix.ts';
 import type { OpenedGraph, OpenGraph } from '../../core/import/open-graph.ts';
+import { invariant } from '../../core/invariant.ts';
 import type { GraphBuilder, Value } from '../../core/onnx/graph.ts';
 import { addGradients } from '../autodiff/reverse.ts';
 import { loraAdapt } from './adapt.ts';
+import { added, type Sum } from './added.ts';
 import { type BaseWeights, dataFile } from './base-weights.ts';
-import type { Lesson } from './lesson.ts';
+import { groupsOf, packedTokens } from './groups.ts';
+import { type Lesson, numTokensOf } from './lesson.ts';
 import { emitObjective, type ObjectivePart, objectiveParts } from './objective.ts';
 import { openWritten } from './open-written.ts';
 import { pack } from './pack.ts';
@@ -60,6 +64,22 @@ class Session implements GradientSession {
   }
 
   async step(values: Parameters, lessons: readonly Lesson[], temperature = 1): Promise<GradientStep> {
+    let total: Sum | null = null;
+    const logprobs: Float32Array[] = [];
+    for (const group of groupsOf(lessons, numTokensOf, packedTokens(this.base.config))) {
+      const step = await this.run(values, group, temperature);
+      total = total === null ? step : added(total, step);
+      logprobs.push(step.logprobs);
+    }
+    invariant(total !== null, 'a step has at least one lesson');
+    return { ...total, logprobs: concatenate(logprobs) };
+  }
+
+  private async run(
+    values: Parameters,
+    lessons: readonly Lesson[],
+    temperature: number,
+  ): Promise<GradientStep> {
     const feeds = pack(lessons, { config: this.base.config, firstLayer: this.firstLayer, temperature });
     for (const { name, dims } of this.parameters) feeds[name] = { dims, data: values.get(name)! };
     const outputs = await this.opened.run(feeds);

@@ -1,4 +1,4 @@
-/** Texts that share their beginning in one run give what they give alone, in values and in gradients. */
+/** Texts in one run, where they share their beginning, and in several give what they give alone, in values and in gradients. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,6 +11,7 @@ import { maxDifference, openFixture } from '../../test/parity/imported.ts';
 import { openBaseWeights } from './base-weights.ts';
 import { openForwardSession } from './forward-session.ts';
 import { openGradientSession } from './gradient-session.ts';
+import { packedTokens } from './groups.ts';
 import { initialLora } from './init.ts';
 import { Layout } from './layout.ts';
 import type { Lesson, Text } from './lesson.ts';
@@ -28,6 +29,9 @@ const texts: readonly Text[] = [
   { tokens: draw(5), from: 1 },
   { tokens: [...beginning, ...draw(8)], from: 15 },
 ];
+
+/** More than a run takes. */
+const many = [...texts, ...texts, ...texts];
 
 test('a shared beginning stands there once', () => {
   const layout = new Layout(texts, { slidingWindow: null } as never);
@@ -50,9 +54,10 @@ for (const family of ['smollm2', 'mistral'] as const) {
       for (const [name, factor] of values) if (name.endsWith('.b')) factor.fill(0.05);
 
       const trunk = await openTrunkSession(base, firstLayer, open);
-      const prepared = await trunk.prepare(texts);
+      assert.ok(many.reduce((sum, { tokens }) => sum + tokens.length, 0) > packedTokens(base.config));
+      const prepared = await trunk.prepare(many);
       const scores = await forward.score(values, prepared);
-      for (const [index, text] of texts.entries()) {
+      for (const [index, text] of many.entries()) {
         const [alone] = await trunk.prepare([text]);
         assert.equal(alone!.residual === undefined, firstLayer === 0);
         if (firstLayer > 0) assert.ok(maxDifference(prepared[index]!.residual!, alone!.residual!) < 1e-5);

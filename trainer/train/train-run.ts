@@ -4,6 +4,7 @@
  * was never interrupted.
  */
 import { AdamW, type AdamWOptions, type AdamWState } from './adamw.ts';
+import { added } from './added.ts';
 import { average, copyOf } from './ema.ts';
 import type { GradientSession, GradientStep, Parameters } from './gradient-session.ts';
 import type { Lesson } from './lesson.ts';
@@ -83,21 +84,9 @@ export class TrainRun {
     let total: Omit<GradientStep, 'logprobs'> | null = null;
     for (const lessons of batches) {
       const step = await this.session.step(this.values, lessons, this.options.temperature);
-      total = total === null ? step : sum(total, step);
+      total = total === null ? step : added(total, step);
     }
     if (total === null) throw new Error('a step has at least one lesson');
     return total;
   }
-}
-
-type Sum = Omit<GradientStep, 'logprobs'>;
-
-function sum(a: Sum, b: Sum): Sum {
-  for (const [name, gradient] of b.gradients) {
-    const into = a.gradients.get(name)!;
-    for (let i = 0; i < gradient.length; i++) into[i]! += gradient[i]!;
-  }
-  const parts = { ...a.parts };
-  for (const [name, value] of Object.entries(b.parts)) parts[name as keyof typeof parts] += value;
-  return { loss: a.loss + b.loss, parts, gradients: a.gradients };
 }

@@ -3,6 +3,7 @@ import { emitTrunk } from '../../core/arch/training-graph.ts';
 import type { OpenedGraph, OpenGraph } from '../../core/import/open-graph.ts';
 import { GraphBuilder } from '../../core/onnx/graph.ts';
 import { type BaseWeights, dataFile } from './base-weights.ts';
+import { groupsOf, packedTokens } from './groups.ts';
 import { Layout } from './layout.ts';
 import type { Text } from './lesson.ts';
 import { openWritten } from './open-written.ts';
@@ -30,8 +31,9 @@ export async function openTrunkSession(
   const opened = await openWritten(open, base.folder, 'trunk', graph.finish(`${config.family}-trunk`));
   return {
     async prepare(texts) {
-      if (texts.length === 0) return [];
-      const residuals = await run(opened, new Layout(texts, config), texts, config.hiddenSize);
+      const residuals: Float32Array[] = [];
+      for (const group of groupsOf(texts, ({ tokens }) => tokens.length, packedTokens(config)))
+        residuals.push(...(await run(opened, new Layout(group, config), group, config.hiddenSize)));
       return texts.map((text, index) => ({ ...text, residual: residuals[index]! }));
     },
     close: () => opened.close(),

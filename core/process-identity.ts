@@ -1,0 +1,40 @@
+/** Which process a number means. Numbers are given again: where the system tells when a process began, that is part of it. */
+import { readFileSync } from 'node:fs';
+
+/** "17@4711", or "17" where nothing more is known of it. */
+export function identityOf(pid: number): string {
+  const told = toldOf(pid);
+  return told === null ? String(pid) : `${pid}@${told.start}`;
+}
+
+/** Whether the process of an identity still runs. One that has ended and that its parent has not asked about does not. */
+export function isRunning(identity: string): boolean {
+  const [number, start] = identity.split('@');
+  const pid = Number(number);
+  if (!Number.isInteger(pid) || pid <= 0 || !isThere(pid)) return false;
+  const told = toldOf(pid);
+  return told === null || (!told.hasEnded && (start === undefined || start === told.start));
+}
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/**
+ * What Linux tells in /proc/<pid>/stat behind the name, which may hold anything: the state, field 3, Z for zombies, and
+ * in field 22 the ticks from the system's start to the process'.
+ */
+function toldOf(pid: number): { readonly hasEnded: boolean; readonly start: string } | null {
+  try {
+    const line = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
+    return { hasEnded: fields[0] === 'Z' || fields[0] === 'X', start: fields[19]! };
+  } catch {
+    return null;
+  }
+}
