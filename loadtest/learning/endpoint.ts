@@ -121,6 +121,33 @@ export async function logprobsOf(endpoint: Endpoint, text: string, version: stri
   return json.choices[0]!.logprobs.token_logprobs.filter((value) => value !== null);
 }
 
+export interface Base {
+  readonly id: string;
+  readonly isImported: boolean;
+  readonly isServed: boolean;
+}
+
+export async function basesOf({ admin, model }: Endpoint): Promise<Base[]> {
+  const path = `/admin/bases?model=${encodeURIComponent(model)}`;
+  const json = parsed<{ data: readonly { id: string; imported: boolean; served: boolean }[] }>(
+    path,
+    await exchange(admin, { method: 'GET', path }),
+  );
+  return json.data.map(({ id, imported, served }) => ({ id, isImported: imported, isServed: served }));
+}
+
+/** Returns when it is served. Throws unless it is. */
+export async function moveBase({ admin, model }: Endpoint, version: string): Promise<void> {
+  const path = '/admin/base';
+  parsed(path, await exchange(admin, { method: 'POST', path, body: { model, version } }));
+}
+
+/** Asks for what the tenant has learned to be merged into a base version of its own, which is then served. */
+export async function consolidate({ admin, model, tenant }: Endpoint): Promise<void> {
+  const path = '/admin/consolidate';
+  parsed(path, await exchange(admin, { method: 'POST', path, body: { model, tenant } }), 202);
+}
+
 /** An act of an operator. Throws unless it was done. */
 export async function operate(
   { admin, model, tenant }: Endpoint,

@@ -1,4 +1,5 @@
 /** The measures by name. Freshness and recall are of one course of lessons, which is given once for both. */
+import { measureBaseSwaps } from './base-swaps.ts';
 import { measureForgetting } from './forgetting.ts';
 import { measureLeaks } from './leaks.ts';
 import { measureLessons } from './lessons.ts';
@@ -15,6 +16,7 @@ export const measureNames = [
   'serving',
   'rollback',
   'swaps',
+  'bases',
   'poison',
   'secrets',
 ] as const;
@@ -37,6 +39,7 @@ export const experiments: readonly Experiment[] = [
   { gives: ['serving'], run: async (lab) => ({ serving: await measureServing(lab) }) },
   { gives: ['rollback'], run: async (lab) => ({ rollback: await measureRollback(lab) }) },
   { gives: ['swaps'], run: async (lab) => ({ swaps: await measureSwaps(lab) }) },
+  { gives: ['bases'], run: async (lab) => ({ bases: await measureBaseSwaps(lab) }) },
   { gives: ['poison'], run: async (lab) => ({ poison: await measurePoison(lab) }) },
   { gives: ['secrets'], run: async (lab) => ({ secrets: await measureLeaks(lab) }) },
 ];

@@ -45,13 +45,14 @@ interface Body {
   readonly messages: readonly { readonly content: string }[];
   readonly prompt: string;
   readonly stream?: boolean;
+  readonly version: string;
   readonly response_id: string;
   readonly text?: string;
   readonly chosen?: string;
   readonly millrace?: { readonly memory?: boolean; readonly version?: string };
 }
 
-const base = 'sha256:0123456789ab';
+const imported = 'sha256:0123456789ab';
 const noLessons: Adapter = { id: '', lessons: new Map() };
 
 export async function startFakeServer(options: Partial<FakeOptions> = {}): Promise<LearningServer> {
@@ -83,6 +84,8 @@ class Fake {
   private readonly rows = new Map<string, Row>();
   private readonly previous: Adapter[] = [];
   private stable = noLessons;
+  private readonly bases = [imported];
+  private base = imported;
   private isPaused = false;
   private count = 0;
 
@@ -100,8 +103,11 @@ class Fake {
     if (path === '/v1/feedback') return this.feedback(body, text, response);
     if (path.startsWith('/v1/feedback/')) return this.fate(path.split('/').at(-1)!, response);
     if (path === '/v1/completions') return this.score(body, response);
+    if (path.startsWith('/admin/bases')) return this.listBases(response);
+    if (path === '/admin/consolidate') return this.consolidate(response);
     const promoted = /^\/admin\/versions\/(\w+)\/promote$/.exec(path)?.[1];
     if (promoted !== undefined) this.serve(this.adapters.find(({ id }) => id === promoted)!);
+    else if (path === '/admin/base') this.base = body.version;
     else if (path === '/admin/rollback') this.rollBack();
     else if (path === '/admin/learning/pause') this.isPaused = true;
     else if (path === '/admin/learning/resume') this.isPaused = false;
@@ -112,10 +118,11 @@ class Fake {
     const question = messages.at(-1)!.content;
     const adapter = this.adapterFor(millrace?.version);
     const remembered = millrace?.memory === false ? undefined : this.recall(question);
-    const said = remembered ?? adapter.lessons.get(question) ?? `${adapter.lessons.size} times no idea`;
+    const said =
+      remembered ?? adapter.lessons.get(question) ?? `${adapter.lessons.size} times no idea on ${this.base}`;
     const head = `chatcmpl-${++this.count}`;
     this.asked.set(head, question);
-    const fingerprint = fingerprintOf(adapter, remembered !== undefined);
+    const fingerprint = this.fingerprintOf(adapter, remembered !== undefined);
     if (stream !== true) {
       const choices = [{ message: { content: said } }];
       reply(response, 200, { id: head, system_fingerprint: fingerprint, choices });
@@ -130,7 +137,8 @@ class Fake {
   ): Promise<void> {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     for (const content of said.split(/(?= )/)) {
-      const now = this.options.fault === 'mixes versions' ? fingerprintOf(this.stable, false) : fingerprint;
+      const now =
+        this.options.fault === 'mixes versions' ? this.fingerprintOf(this.stable, false) : fingerprint;
       const chunk = { id: head, system_fingerprint: now, choices: [{ delta: { content } }] };
       response.write(`data: ${JSON.stringify(chunk)}\n\n`);
       await new Promise((resolve) => setTimeout(resolve, 6));
@@ -166,7 +174,7 @@ class Fake {
 
   private fate(id: string, response: ServerResponse): void {
     const { adapter } = this.rows.get(id)!;
-    const version = adapter === null ? {} : { version: `${base}+${adapter}` };
+    const version = adapter === null ? {} : { version: `${this.base}+${adapter}` };
     reply(response, 200, { id, state: adapter === null ? 'queued' : 'trained', ...version });
   }
 
@@ -180,6 +188,21 @@ class Fake {
   private serve(adapter: Adapter): void {
     this.previous.push(this.stable);
     this.stable = adapter;
+  }
+
+  private listBases(response: ServerResponse): void {
+    const data = this.bases.map((id) => ({ id, imported: id === imported, served: id === this.base }));
+    reply(response, 200, { data });
+  }
+
+  private consolidate(response: ServerResponse): void {
+    this.base = `sha256:${String(this.bases.length).repeat(12)}`;
+    this.bases.push(this.base);
+    reply(response, 202, {});
+  }
+
+  private fingerprintOf({ id }: Adapter, usesMemory: boolean): string {
+    return [this.base, ...(id === '' ? [] : [id]), ...(usesMemory ? ['m1'] : [])].join('+');
   }
 
   private rollBack(): void {
@@ -202,9 +225,6 @@ class Fake {
     return this.adapters.find(({ id }) => version.includes(id)) ?? noLessons;
   }
 }
-
-const fingerprintOf = ({ id }: Adapter, usesMemory: boolean): string =>
-  [base, ...(id === '' ? [] : [id]), ...(usesMemory ? ['m1'] : [])].join('+');
 
 function reply(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import { measureBaseSwaps } from './base-swaps.ts';
 import { type FakeOptions, startFakeServer } from './fake-server.ts';
 import { measureForgetting } from './forgetting.ts';
 import { inventFacts } from './invented-facts.ts';
@@ -97,6 +98,20 @@ describe('over HTTP, of a server without a model', { concurrency: true }, () => 
     assert.ok(figureOf(sound, 'answers')! > 10);
     const mixing = await measureSwaps(labWith({ fault: 'mixes versions' }), options);
     assert.ok(figureOf(mixing, 'answers that name two versions')! > 0);
+  });
+
+  test('moves of the base are counted, and answers that two of them give are found', async () => {
+    const options = { numMoves: 12, restMs: 4 };
+    const finding = await measureBaseSwaps(labWith(), options);
+    assert.equal(figureOf(finding, 'moves'), 12);
+    assert.equal(figureOf(finding, 'versions that say different things'), 2);
+    assert.equal(figureOf(finding, 'answers that failed'), 0);
+    assert.equal(figureOf(finding, 'answers that name two versions'), 0);
+    assert.equal(figureOf(finding, 'answers that differ from their version alone'), 0);
+    const mixing = await measureBaseSwaps(labWith({ fault: 'mixes versions' }), options);
+    assert.ok(figureOf(mixing, 'answers that name two versions')! > 0);
+    const failing = await measureBaseSwaps(labWith({ fault: 'fails' }), options);
+    assert.ok(figureOf(failing, 'answers that failed')! > 0);
   });
 
   test('rows come from the accounts that they are said to come from, and a server that ignores triggers passes', async () => {

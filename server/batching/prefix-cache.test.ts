@@ -48,7 +48,7 @@ test('neither another scope nor another beginning finds a block', async () => {
 test('the least recently used block goes first, within the bytes allowed', async () => {
   const engine = await filled();
   const cache = new PrefixCache({ blockTokens, maxBytes: 2 * blockBytes });
-  const prompts = [1, 2, 3].map((first) => [first, 0, 0, 0, 0]);
+  const prompts = [1, 2, 3].map((first) => [first, 0, 0, 0, 0, 0]);
   for (const prompt of prompts.slice(0, 2)) cache.store(engine, 0, 'scope', prompt, 4);
   assert.equal(cache.restore(engine, 1, 'scope', prompts[0]!), 4);
   cache.store(engine, 0, 'scope', prompts[2]!, 4);

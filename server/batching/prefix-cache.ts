@@ -36,11 +36,11 @@ export class PrefixCache {
     return this.totalBytes;
   }
 
-  /** Fills the slot with the longest known prefix, leaving at least one token to compute. Returns its length. */
+  /** Fills the slot with the longest known prefix, leaving at least two tokens to compute. Returns its length. */
   restore(engine: StepEngine, slot: number, scope: string, tokens: readonly number[]): number {
     this.lookupTokens += tokens.length;
     let length = 0;
-    for (const { key, start, part } of this.chain(scope, tokens, tokens.length - 1)) {
+    for (const { key, start, part } of this.chain(scope, tokens, tokens.length - 2)) {
       const entry = this.entries.get(key);
       if (entry === undefined || !equal(entry.tokens, part)) break;
       engine.writeBlock(slot, start, entry.block);

@@ -81,6 +81,15 @@ function chunkTokens(
   return Math.min(pending, most, Math.max(limits.minChunkTokens, allowed));
 }
 
+/**
+ * Of the tokens that are pending, as many as are allowed, but none is left for a chunk of its own: the runtime adds up a
+ * lone row in another order, and an answer would depend on how its prompt was cut.
+ */
+export function chunkLength(pending: number, allowed: number): number {
+  if (pending <= allowed) return pending;
+  return allowed > 2 && pending - allowed === 1 ? allowed - 1 : allowed;
+}
+
 export function shapeOf(decoding: readonly Sequence[], chunkTokens: number, chunkStart: number): StepShape {
   const decodeContext = decoding.reduce((sum, sequence) => sum + sequence.tokens.length, 0);
   const cacheRows = decodeContext + (chunkTokens > 0 ? chunkStart + chunkTokens : 0);

@@ -9,7 +9,7 @@ import { FairShare } from './fair-share.ts';
 import { PrefixCache } from './prefix-cache.ts';
 import type { FinishReason, SequenceEvent, SequenceSpec } from './request.ts';
 import { logprobOf, sample } from './sampler.ts';
-import { type Decision, type SchedulerLimits, schedule, shapeOf } from './scheduler.ts';
+import { chunkLength, type Decision, type SchedulerLimits, schedule, shapeOf } from './scheduler.ts';
 import { Sequence } from './sequence.ts';
 import { Slots } from './slots.ts';
 import { Speed } from './speed.ts';
@@ -174,7 +174,7 @@ export class StepLoop {
     const { sequence } = prefill;
     if (sequence.slot === null) this.start(sequence);
     const start = sequence.numComputed;
-    const tokens = sequence.tokens.slice(start, start + prefill.numTokens);
+    const tokens = sequence.tokens.slice(start, start + chunkLength(sequence.numPending, prefill.numTokens));
     const isLast = start + tokens.length === sequence.tokens.length;
     const logits = wantsPromptRow(sequence) ? 'all' : isLast ? 'last' : 'none';
     return { slot: sequence.slot!, start, tokens, logits, adapter: sequence.spec.adapter };

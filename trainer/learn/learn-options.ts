@@ -40,7 +40,7 @@ export const learnDefaults: LearnOptions = {
   maxSteps: 20,
   learningRate: 9e-4,
   optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradientNorm: 1 },
-  learnedLogprob: -0.5,
+  learnedLogprob: -0.4,
   maxStartLoss: 9,
   maxGradientRatio: 10,
   maxNew: 4,

@@ -341,7 +341,7 @@ test('what the gate refuses is tried part of the way, then learned again with mo
   assert.deepEqual([whole.share, whole.refused.length], [1, 0]);
   assert.deepEqual(whole.values, first.values);
   const none = await tryUnder(0);
-  assert.deepEqual([none.gate?.verdict, none.share, none.refused.length], ['fail', 1, 2]);
+  assert.deepEqual([none.gate?.verdict, none.share, none.refused.length], ['fail', 1, 4]);
   assert.ok(none.learn.learningRate < options.learningRate);
   const [far, near] = [whole.gate!, none.refused[1]!].map(divergenceOf) as [number, number];
   assert.ok(near < far, `${near} part of the way, ${far} all of it`);

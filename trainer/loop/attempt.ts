@@ -28,7 +28,7 @@ export interface Attempt {
   readonly share: number;
   /** With the marks that the update has left in it. */
   readonly replay: ReplayBuffer;
-  /** What was refused before. */
+  /** Every refusal; where nothing passed, the last try's own is among them. */
   readonly refused: readonly Gate[];
 }
 
@@ -45,23 +45,28 @@ const careful = (options: LearnOptions): LearnOptions => ({
 });
 
 /**
- * What went too far is first tried part of the way, which costs no step (between two models of one origin, Wortsman et al.
- * 2022), then learned again with more care: that also keeps canaries that are lost on any part of the first way.
+ * What went too far is tried part of the way, which costs no step (between two models of one origin, Wortsman et al. 2022);
+ * then all is learned again with more care.
  */
 export async function attempt(
   input: Omit<UpdateInput, 'options'>,
-  options: AttemptOptions,
+  { learn, gate }: AttemptOptions,
   numUpdates: number,
 ): Promise<Attempt> {
-  const first = await once({ ...input, options: options.learn }, options.gate, numUpdates);
-  if (first.gate === null || first.gate.verdict === 'pass') return { ...first, refused: [] };
-  const partly = await partWay(input, first, options, numUpdates);
-  if (partly.gate?.verdict === 'pass') return { ...partly, refused: [first.gate] };
-  const { selected } = first.result;
-  const carefully = { ...input, options: careful(options.learn) };
-  const again = await once(carefully, options.gate, numUpdates, selected);
-  return { ...again, refused: [first.gate, partly.gate!] };
+  const refused: Gate[] = [];
+  let last: Tried | null = null;
+  for (const options of [learn, careful(learn)]) {
+    last = await once({ ...input, options }, gate, numUpdates, last?.result.selected);
+    if (isSettled(last)) return { ...last, refused };
+    const partly = await partWay(input, last, gate, numUpdates);
+    if (isSettled(partly)) return { ...partly, refused: [...refused, last.gate!] };
+    refused.push(last.gate!, partly.gate!);
+  }
+  return { ...last!, refused };
 }
+
+/** There was nothing to judge, or nothing against it. */
+const isSettled = ({ gate }: Tried): boolean => gate === null || gate.verdict === 'pass';
 
 /** `selected` is what an earlier try has found of the same rows and the same start. */
 async function once(
@@ -79,14 +84,14 @@ async function once(
 async function partWay(
   input: Omit<UpdateInput, 'options'>,
   tried: Tried,
-  options: AttemptOptions,
+  gate: GateOptions,
   turn: number,
 ): Promise<Tried> {
   const { model, seed, start } = input;
-  const share = options.learn.partWay;
+  const share = tried.learn.partWay;
   const values = copyOf(start ?? initialLora(model.base.config, model.shape, seed));
   average(values, tried.values!, 1 - share);
-  return judged(input, { ...tried, values, share }, options.gate, turn);
+  return judged(input, { ...tried, values, share }, gate, turn);
 }
 
 async function judged(

@@ -7,7 +7,6 @@ import { invariant } from '../../core/invariant.ts';
 import type { GraphBuilder, Value } from '../../core/onnx/graph.ts';
 import { addGradients } from '../autodiff/reverse.ts';
 import { loraAdapt } from './adapt.ts';
-import { added, type Sum } from './added.ts';
 import { type BaseWeights, dataFile } from './base-weights.ts';
 import { groupsOf, packedTokens } from './groups.ts';
 import { type Lesson, numTokensOf } from './lesson.ts';
@@ -95,6 +94,20 @@ class Session implements GradientSession {
   close(): Promise<void> {
     return this.opened.close();
   }
+}
+
+/** Of parts of a batch: losses and gradients add up, since each lesson brings its own weight. */
+export type Sum = Omit<GradientStep, 'logprobs'>;
+
+/** Adds the second's gradients to the first's in place. */
+export function added(a: Sum, b: Sum): Sum {
+  for (const [name, gradient] of b.gradients) {
+    const into = a.gradients.get(name)!;
+    for (let i = 0; i < gradient.length; i++) into[i]! += gradient[i]!;
+  }
+  const parts = { ...a.parts };
+  for (const [name, value] of Object.entries(b.parts)) parts[name as keyof typeof parts] += value;
+  return { loss: a.loss + b.loss, parts, gradients: a.gradients };
 }
 
 /** The serialized graph, and its parameters in order. */

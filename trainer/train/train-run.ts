@@ -4,9 +4,14 @@
  * was never interrupted.
  */
 import { AdamW, type AdamWOptions, type AdamWState } from './adamw.ts';
-import { added } from './added.ts';
 import { average, copyOf } from './ema.ts';
-import type { GradientSession, GradientStep, Parameters } from './gradient-session.ts';
+import {
+  added,
+  type GradientSession,
+  type GradientStep,
+  type Parameters,
+  type Sum,
+} from './gradient-session.ts';
 import type { Lesson } from './lesson.ts';
 import { rateAt, type ScheduleName } from './schedule.ts';
 
@@ -80,8 +85,8 @@ export class TrainRun {
     return { step: this.numDone, loss, parts, gradientNorm, learningRate };
   }
 
-  private async accumulate(batches: readonly (readonly Lesson[])[]): Promise<Omit<GradientStep, 'logprobs'>> {
-    let total: Omit<GradientStep, 'logprobs'> | null = null;
+  private async accumulate(batches: readonly (readonly Lesson[])[]): Promise<Sum> {
+    let total: Sum | null = null;
     for (const lessons of batches) {
       const step = await this.session.step(this.values, lessons, this.options.temperature);
       total = total === null ? step : added(total, step);
