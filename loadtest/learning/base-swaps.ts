@@ -4,7 +4,7 @@
  */
 import { median } from '../median.ts';
 import { type StreamedChat, withChatLoad } from './chat-load.ts';
-import { type Base, basesOf, chat, consolidate, type Endpoint, moveBase } from './endpoint.ts';
+import { type Base, basesOf, chat, consolidate, type Endpoint, moveBase, operate } from './endpoint.ts';
 import { inventFacts } from './invented-facts.ts';
 import type { Figure, Finding, Lab } from './measure.ts';
 import { growthOf, watchMemory } from './memory-watch.ts';
@@ -21,7 +21,7 @@ export interface BaseSwapOptions {
 
 const defaults: BaseSwapOptions = { numMoves: 20, restMs: 1_000 };
 const [maxWarmUpMs, maxLessonMs, maxMakingMs, lookEveryMs] = [180_000, 90_000, 600_000, 500];
-const [seed, maxTokens, numClients] = [6_200, 64, 4];
+const [seed, maxTokens, numClients, numExamples] = [6_200, 64, 4, 8];
 
 /** What one version says, by prompt. */
 type Texts = ReadonlyMap<string, string>;
@@ -34,6 +34,8 @@ export async function measureBaseSwaps(lab: Lab, options: Partial<BaseSwapOption
   await warmUp(endpoint, lab.deadline.left(maxWarmUpMs));
   await settle(endpoint, (await teach(endpoint, fact!)).row, maxLessonMs);
   const bases = await makeTwo(endpoint, lab.deadline);
+  // A version that is published later has no texts to be held to.
+  await operate(endpoint, 'pause');
   lab.say('  a second base version is made');
   const prompts = [fact!.question, ...allUnrelated.filter((_, index) => index % 12 === 0)];
   const known = await textsOf(endpoint, bases, prompts);
@@ -51,7 +53,15 @@ export async function measureBaseSwaps(lab: Lab, options: Partial<BaseSwapOption
   }).finally(() => memory.stop());
   const run = { chats, known, tookMs, growth: growthOf(memory.samples) };
   const errors = [...new Set(chats.flatMap(({ error }) => error ?? []))].slice(0, 5);
-  return { figures: figuresOf(run), drawings: [], raw: { bases, tookMs, errors, chats: chats.length } };
+  const unlike = chats
+    .filter((each) => each.ok && expectedOf(each, known) !== each.text)
+    .slice(0, numExamples)
+    .map((each) => ({ ...pickOf(each), alone: expectedOf(each, known) ?? null }));
+  return {
+    figures: figuresOf(run),
+    drawings: [],
+    raw: { bases, versions: [...known.keys()], tookMs, errors, chats: chats.length, unlike },
+  };
 }
 
 /** The base that was imported, and one with what was learned in its weights; the latter is served. */
@@ -89,6 +99,13 @@ async function textsOf(
   return known;
 }
 
+const expectedOf = (
+  { fingerprints, prompt }: StreamedChat,
+  known: ReadonlyMap<string, Texts>,
+): string | undefined => known.get(fingerprints[0] ?? '')?.get(prompt);
+
+const pickOf = ({ prompt, fingerprints, text }: StreamedChat) => ({ prompt, fingerprints, text });
+
 function figuresOf(run: {
   readonly chats: readonly StreamedChat[];
   readonly known: ReadonlyMap<string, Texts>;
@@ -97,8 +114,6 @@ function figuresOf(run: {
 }): Figure[] {
   const { chats, known, tookMs, growth } = run;
   const good = chats.filter(({ ok }) => ok);
-  const expected = ({ fingerprints, prompt }: StreamedChat): string | undefined =>
-    known.get(fingerprints[0] ?? '')?.get(prompt);
   const telling = new Set([...known.values()].map((texts) => JSON.stringify([...texts])));
   const count = (name: string, value: number, bound: Figure['bound']): Figure => ({
     name,
@@ -119,7 +134,7 @@ function figuresOf(run: {
     ),
     count(
       'answers that differ from their version alone',
-      good.filter((each) => expected(each) !== each.text).length,
+      good.filter((each) => expectedOf(each, known) !== each.text).length,
       { most: 0 },
     ),
     time('from the request to the move, median', median(tookMs)),
