@@ -5,7 +5,7 @@ export interface GateOptions {
   /** Perplexity of the passages over the parent's, and over the base's, as a share: 0.01 is one per cent. */
   readonly maxDriftPerUpdate: number;
   readonly maxDriftInAll: number;
-  /** Mean log p of a new answer's tokens from which on it counts as learned. */
+  /** Log p of a new answer's least likely token from which on it counts as learned: more likely than all others. */
   readonly minLearnedLogprob: number;
   /** Mean log p that a new answer may lose, nats a token, when its question is put in other words. */
   readonly maxRewordedLoss: number;
@@ -30,7 +30,7 @@ export const gateDefaults: GateOptions = {
   maxDivergence: 0.05,
   maxDriftPerUpdate: 0.01,
   maxDriftInAll: 0.05,
-  minLearnedLogprob: -0.7,
+  minLearnedLogprob: -0.69,
   maxRewordedLoss: 0.1,
   maxLostShare: 0.15,
   maxCanaryLoss: 0.5,

@@ -50,6 +50,10 @@ export function gatePieces(model: TrainableModel): (() => Promise<unknown>)[] {
   ];
 }
 
+/** Of the token that is the least likely. */
+const leastLogprob = ({ logprobs }: Pick<Scored, 'logprobs'>): number =>
+  logprobs.reduce((least, value) => Math.min(least, value), 0);
+
 const meanLogprob = ({ logprobs }: Pick<Scored, 'logprobs'>): number => meanOf(logprobs);
 
 /** New answers, these to reworded questions, earlier ones and canaries, in one run. */
@@ -66,7 +70,7 @@ async function answerChecks(candidate: Candidate, options: GateOptions): Promise
   // Of those that were right before or are now.
   const numKnown = numLost + earlier.length - wrong.length;
   return [
-    checkEach('new answers are learned', now.taught.map(meanLogprob), options.minLearnedLogprob),
+    checkEach('new answers are learned', now.taught.map(leastLogprob), options.minLearnedLogprob),
     checkEach('new answers hold in other words', gains, -options.maxRewordedLoss),
     checkShare('earlier answers are kept', numLost, numKnown, options.maxLostShare),
     checkLargest('canaries answer as before', losses, options.maxCanaryLoss),

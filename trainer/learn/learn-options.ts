@@ -26,8 +26,8 @@ export interface LearnOptions {
   /** Passages that a step is held to the base on, and how strongly. */
   readonly numAnchors: number;
   readonly anchorWeight: number;
-  /** Of an update that the gate has refused: the share of the way that is tried next. */
-  readonly partWay: number;
+  /** Of an update that the gate has refused: the shares of the way that are tried next, in order. */
+  readonly partWay: readonly number[];
   /** Of DPO and KTO. */
   readonly beta: number;
   readonly pairWeight: number;
@@ -52,7 +52,7 @@ export const learnDefaults: LearnOptions = {
   knownLogprob: -0.6,
   numAnchors: 1,
   anchorWeight: 4,
-  partWay: 0.7,
+  partWay: [0.85, 0.7],
   beta: 0.1,
   pairWeight: 0.3,
   thumbWeight: 0.1,

@@ -25,8 +25,6 @@ export class StepLessons {
   /** Earlier rows of the current step. */
   private earlier: readonly Prepared[] = [];
   private turn: number;
-  /** New rows as the current step has them; null before the first. */
-  private current: readonly Prepared[] | null = null;
 
   constructor(input: UpdateInput, { kept, references }: Selected, rng: Rng) {
     this.input = input;
@@ -50,11 +48,7 @@ export class StepLessons {
       mended.length > 0
         ? mended
         : await this.byKeywords(await this.earlierOf(this.draw(options.numReplayed)));
-    // A step in between costs nothing: the answers are not certain so soon.
-    this.current = this.current === null ? await this.byKeywords(this.kept) : this.kept;
-    const lessons = [...this.current, ...this.earlier].map((each) =>
-      lessonOf(each, this.references, options),
-    );
+    const lessons = [...this.kept, ...this.earlier].map((each) => lessonOf(each, this.references, options));
     const first = Math.floor(this.rng.next() * model.anchors.size);
     for (let i = 0; i < options.numAnchors; i++) {
       const anchor = await model.anchors.get(first + i);
@@ -72,15 +66,11 @@ export class StepLessons {
       end += each.texts.reduce((total, { tokens, from }) => total + tokens.length - from, 0);
       return logprobs.subarray(start, start + numScored(each));
     };
-    const current = this.current ?? [];
-    const scores = current.map(own);
+    const scores = this.kept.map(own);
     for (const each of this.earlier) this.note(each, isCertain(own(each), options.learnedLogprob));
-    const isLearned =
-      current === this.kept &&
-      this.kept.every(
-        ({ example }, index) =>
-          example.kind !== 'answer' || isCertain(scores[index]!, options.learnedLogprob),
-      );
+    const isLearned = this.kept.every(
+      ({ example }, index) => example.kind !== 'answer' || isCertain(scores[index]!, options.learnedLogprob),
+    );
     return { loss: -scores.reduce((sum, values) => sum + meanOf(values), 0) / scores.length, isLearned };
   }
 

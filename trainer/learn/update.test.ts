@@ -332,7 +332,7 @@ test('what the gate refuses is tried part of the way, then learned again with mo
   const tryUnder = (maxDivergence: number) =>
     attempt(
       { ...input, ...more },
-      { learn: { ...options, partWay: 0.9 }, gate: { ...bounds, maxDivergence } },
+      { learn: { ...options, partWay: [0.9] }, gate: { ...bounds, maxDivergence } },
       0,
     );
   const divergenceOf = ({ checks }: Gate): number =>

@@ -58,9 +58,12 @@ export async function attempt(
   for (const options of [learn, careful(learn)]) {
     last = await once({ ...input, options }, gate, numUpdates, last?.result.selected);
     if (isSettled(last)) return { ...last, refused };
-    const partly = await partWay(input, last, gate, numUpdates);
-    if (isSettled(partly)) return { ...partly, refused: [...refused, last.gate!] };
-    refused.push(last.gate!, partly.gate!);
+    refused.push(last.gate!);
+    for (const share of options.partWay) {
+      const partly = await partWay(input, last, { share, gate, turn: numUpdates });
+      if (isSettled(partly)) return { ...partly, refused };
+      refused.push(partly.gate!);
+    }
   }
   return { ...last!, refused };
 }
@@ -84,11 +87,9 @@ async function once(
 async function partWay(
   input: Omit<UpdateInput, 'options'>,
   tried: Tried,
-  gate: GateOptions,
-  turn: number,
+  { share, gate, turn }: { readonly share: number; readonly gate: GateOptions; readonly turn: number },
 ): Promise<Tried> {
   const { model, seed, start } = input;
-  const share = tried.learn.partWay;
   const values = copyOf(start ?? initialLora(model.base.config, model.shape, seed));
   average(values, tried.values!, 1 - share);
   return judged(input, { ...tried, values, share }, gate, turn);
