@@ -21,6 +21,17 @@ export interface BaseSwapParts {
   /** What has not ended after this is cut off. */
   readonly drainMs: number;
   readonly log: (message: string) => void;
+  /** Hears of each move, made or failed; must be quick, and not throw. */
+  readonly onSwap?: (swap: BaseMove) => void;
+}
+
+export interface BaseMove {
+  readonly model: string;
+  /** Digest of the version that was to be served. */
+  readonly version: string;
+  readonly tookMs: number;
+  /** Null where it was made. */
+  readonly error: unknown;
 }
 
 const warmUpMs = 30_000;
@@ -42,7 +53,7 @@ export class BaseSwap {
    * throws, nothing has changed: version_not_found, version_invalid, engine_unavailable, and what writing aliases throws.
    */
   async to(name: string, version: string): Promise<void> {
-    const moved = this.moving.then(() => this.move(name, version));
+    const moved = this.moving.then(() => this.watchedMove(name, version));
     this.moving = moved.then(
       ({ drained }) => drained,
       () => {},
@@ -56,12 +67,27 @@ export class BaseSwap {
     await this.moving;
   }
 
-  private async move(name: string, version: string): Promise<{ readonly drained: Promise<void> }> {
+  /** What is served already is no move. */
+  private async watchedMove(name: string, version: string): Promise<Moved> {
+    const startedMs = performance.now();
+    const tell = (error: unknown): void =>
+      this.parts.onSwap?.({ model: name, version, tookMs: performance.now() - startedMs, error });
+    try {
+      const moved = await this.move(name, version);
+      if (moved.isNew) tell(null);
+      return moved;
+    } catch (error) {
+      tell(error);
+      throw error;
+    }
+  }
+
+  private async move(name: string, version: string): Promise<Moved> {
     const { catalogue, rollout, start, log } = this.parts;
     this.checkOpen();
     const old = catalogue.get(name);
     if (old?.kind !== 'generator') throw new MillraceError('version_not_found', { version });
-    if (old.digest === version) return { drained: Promise.resolve() };
+    if (old.digest === version) return { isNew: false, drained: Promise.resolve() };
     const startedMs = performance.now();
     log(`${name}: starting base ${version} beside ${old.version}`);
     const next = await start(old, version);
@@ -74,7 +100,7 @@ export class BaseSwap {
       throw error;
     }
     log(`${name}: base ${next.version} serves, ${seconds(startedMs)} s after its start began`);
-    return { drained: this.drain(old, next) };
+    return { isNew: true, drained: this.drain(old, next) };
   }
 
   private checkOpen(): void {
@@ -96,6 +122,12 @@ export class BaseSwap {
     log(`${old.id}: base ${old.version} ended after ${seconds(startedMs)} s ${how}`);
     await closeModel(old, next).catch((error: unknown) => log(`${old.id}: ${String(error)}`));
   }
+}
+
+interface Moved {
+  readonly isNew: boolean;
+  /** Resolves when the engine that was left has ended. */
+  readonly drained: Promise<void>;
 }
 
 const seconds = (sinceMs: number): string => ((performance.now() - sinceMs) / 1000).toFixed(1);

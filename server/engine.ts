@@ -1,7 +1,7 @@
 /** Engines over version folders, as the configuration says. */
 import { availableParallelism } from 'node:os';
 import { systemClock } from '../core/clock.ts';
-import type { EmbeddingEngine, InferenceEngine, ScoringEngine } from './batching/engine.ts';
+import type { EmbeddingEngine, InferenceEngine, ScoringEngine, StepRecord } from './batching/engine.ts';
 import type { Config } from './config/declaration.ts';
 import { environment } from './config/environment.ts';
 import { startEncoder } from './models/encoder-process.ts';
@@ -49,6 +49,7 @@ export function startConfiguredEngine(
   source: EngineSource,
   config: Config,
   log: (message: string) => void,
+  onStep?: (step: StepRecord) => void,
 ): Promise<InferenceEngine> {
   const numSlots = config['engine.maxSlots'];
   const maxContext = config['engine.maxContext'];
@@ -57,6 +58,7 @@ export function startConfiguredEngine(
     clock: systemClock,
     startTimeoutMs,
     log,
+    onStep,
     environment,
     host: {
       folder: source.folder,

@@ -5,7 +5,7 @@ import { type LoraTarget, loraTargets } from '../core/adapter/lora.ts';
 import { MillraceError } from '../core/errors.ts';
 import type { TrainerOptions } from '../core/learning/trainer-options.ts';
 import { readAliases } from '../core/registry/aliases.ts';
-import { learningLayout } from '../core/registry/learning-layout.ts';
+import { learningLayout, type VersionEvent } from '../core/registry/learning-layout.ts';
 import { rolledModel } from './base-swap.ts';
 import type {
   ModelCatalogue,
@@ -23,6 +23,7 @@ import type { SharedCpu } from './learning/shared-cpu.ts';
 import { TrainerProcess } from './learning/trainer-process.ts';
 import type { Embed } from './memory/memory.ts';
 import { nullModelName } from './null-model.ts';
+import type { AliasMove } from './rollout/watched-move.ts';
 
 const hourMs = 3_600_000;
 /** Of requests without a key, where none is asked for. */
@@ -39,11 +40,20 @@ export interface Log {
   warn(message: string): void;
 }
 
+/** Whoever keeps count of what learning does; none of it may throw. */
+export interface LearningWatch {
+  /** Train steps begin, or are over. */
+  onTraining(isTraining: boolean): void;
+  onEvent(event: VersionEvent): void;
+  onMove(move: AliasMove): void;
+}
+
 /** What is served, and how a model's name is moved to another base version. */
 export interface Serving {
   readonly catalogue: ModelCatalogue;
   readonly baseMoves: LearningOptions['baseMoves'];
   readonly cpu: SharedCpu;
+  readonly watch: LearningWatch;
 }
 
 /** Whose requests are answered: that of each key that may ask, or of everybody when no key is asked for. */
@@ -64,7 +74,7 @@ export async function baseToServe(config: Config, model: string): Promise<BaseAt
 /** Null when the configuration turns it off, or when no model can learn. Throws invalid_argument. */
 export async function startLearning(
   config: Config,
-  { catalogue, baseMoves, cpu }: Serving,
+  { catalogue, baseMoves, cpu, watch }: Serving,
   log: Log,
 ): Promise<Learning | null> {
   const models = catalogue.list();
@@ -74,13 +84,21 @@ export async function startLearning(
   await mkdir(config['learning.dir'], { recursive: true });
   const encoder = models.find((model): model is ServedEncoder => model.kind === 'encoder') ?? null;
   const trainerOptions = trainerOptionsOf(config, learner.id);
-  const options = { ...learningOptionsOf(config, learner, encoder, log), baseMoves };
+  const options: LearningOptions = {
+    ...learningOptionsOf(config, learner, encoder, log),
+    baseMoves,
+    onEvent: (event) => watch.onEvent(event),
+    onMove: (move) => watch.onMove(move),
+  };
   const learning = await openLearning(options);
   const trainer = new TrainerProcess({
     trainer: trainerOptions,
     environment,
     isBusy: () => isBusy(catalogue.get(learner.id)),
-    onTraining: (isTraining) => cpu.told(isTraining),
+    onTraining(isTraining) {
+      cpu.told(isTraining);
+      watch.onTraining(isTraining);
+    },
     log: (message) => log.info(`trainer: ${message}`),
   });
   return {

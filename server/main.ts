@@ -14,14 +14,15 @@ import { SharedCpu } from './learning/shared-cpu.ts';
 import { baseToServe, startLearning } from './learning-setup.ts';
 import { createNullModel, nullModelName } from './null-model.ts';
 import { createLogger } from './observability/log.ts';
-import { Metrics, type Observed } from './observability/metrics.ts';
 import {
   closeModel,
   createCatalogue,
+  type OnStep,
   type ReplaceableCatalogue,
   startEmbedder,
   startGenerator,
 } from './served-models.ts';
+import { openTelemetry, type Telemetry } from './telemetry-setup.ts';
 
 const idleSweepMs = 50;
 
@@ -75,30 +76,31 @@ async function closeApp(app: App): Promise<void> {
   await app.close().finally(() => clearInterval(timer));
 }
 
+interface ModelWatch {
+  readonly log: (message: string) => void;
+  readonly onStep: OnStep;
+}
+
 /** In the base version that was served last; in the imported one where that cannot be. */
 async function startLearner(
   name: string,
   config: Config,
-  log: (message: string) => void,
+  { log, onStep }: ModelWatch,
 ): Promise<ServedGenerator> {
   const { version, warning } = await baseToServe(config, name);
   if (warning !== null) log(warning);
-  if (version === null) return startGenerator({ name }, config, log);
+  if (version === null) return startGenerator({ name }, config, log, onStep);
   try {
-    return await startGenerator({ name, version }, config, log);
+    return await startGenerator({ name, version }, config, log, onStep);
   } catch (error) {
     const isDamaged = error instanceof MillraceError && error.code.startsWith('version_');
     if (!isDamaged) throw error;
     log(`${name}: the imported base is served and not ${version}: ${error.message}`);
-    return startGenerator({ name }, config, log);
+    return startGenerator({ name }, config, log, onStep);
   }
 }
 
-async function startModels(
-  config: Config,
-  view: StartView,
-  log: (message: string) => void,
-): Promise<ServedModel[]> {
+async function startModels(config: Config, view: StartView, watch: ModelWatch): Promise<ServedModel[]> {
   const models: ServedModel[] = [];
   const start = async (name: string, begin: (name: string) => Promise<ServedModel>): Promise<void> => {
     await ensureImported(name, config);
@@ -106,9 +108,9 @@ async function startModels(
   };
   try {
     if (config['models.default'] === nullModelName) models.push(createNullModel(config['engine.maxContext']));
-    else await start(config['models.default'], (name) => startLearner(name, config, log));
+    else await start(config['models.default'], (name) => startLearner(name, config, watch));
     const embeddings = config['models.embeddings'];
-    if (embeddings !== '') await start(embeddings, (name) => startEmbedder(name, config, log));
+    if (embeddings !== '') await start(embeddings, (name) => startEmbedder(name, config, watch.log));
     return models;
   } catch (error) {
     await Promise.all(models.map((model) => closeModel(model)));
@@ -118,7 +120,7 @@ async function startModels(
 
 function createSwap(
   config: Config,
-  { catalogue, cpu, requests, log }: SwapNeeds,
+  { catalogue, cpu, requests, telemetry, log }: SwapNeeds,
 ): (rollout: BaseSwapParts['rollout']) => BaseSwap {
   return (rollout) =>
     new BaseSwap({
@@ -130,10 +132,12 @@ function createSwap(
         },
       },
       rollout,
-      start: (lender, version) => startGenerator({ name: lender.id, version, lender }, config, log),
+      start: (lender, version) =>
+        startGenerator({ name: lender.id, version, lender }, config, log, telemetry.onStep),
       requestsEnded: () => requests.ended(),
       drainMs: config['limits.requestMs'],
       log,
+      onSwap: (move) => telemetry.learning.onBaseMove(move),
     });
 }
 
@@ -141,15 +145,8 @@ interface SwapNeeds {
   readonly catalogue: ReplaceableCatalogue;
   readonly cpu: SharedCpu;
   readonly requests: OpenRequests;
+  readonly telemetry: Pick<Telemetry, 'learning' | 'onStep'>;
   readonly log: (message: string) => void;
-}
-
-function observe(catalogue: ReplaceableCatalogue): Observed[] {
-  return catalogue.list().flatMap((model) => {
-    if (model.kind !== 'generator') return [];
-    const { id, version, engine } = model;
-    return [{ model: id, version, stats: engine.stats(), state: engine.state() }];
-  });
 }
 
 /** Throws whatever keeps the server from serving; nothing is left running then. */
@@ -157,9 +154,11 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
   const logger = createLogger(config['log.level']);
   const warn = (message: string): void => logger.warn(message);
   const info = (message: string): void => logger.info(message);
-  const catalogue = createCatalogue(await startModels(config, view, warn));
+  const catalogue = createCatalogue([]);
   const requests = new OpenRequests();
   let learning: Learning | null = null;
+  const telemetry = await openTelemetry(config, { catalogue, learning: () => learning, warn });
+  const { metrics, tracing, onStep } = telemetry;
   const readiness = { draining: false };
   const apps: App[] = [];
   const close = async (): Promise<void> => {
@@ -167,20 +166,24 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
     await Promise.all(apps.map(closeApp));
     await learning?.close();
     await Promise.all(catalogue.list().map((model) => closeModel(model)));
+    await telemetry.close();
   };
   try {
+    for (const model of await startModels(config, view, { log: warn, onStep })) catalogue.replace(model);
     const cpu = new SharedCpu(() => {
       const model = catalogue.get(config['models.default']);
       return model?.kind === 'generator' ? model.engine : null;
     });
-    const baseMoves = createSwap(config, { catalogue, cpu, requests, log: info });
-    learning = await startLearning(config, { catalogue, baseMoves, cpu }, { info, warn });
+    const baseMoves = createSwap(config, { catalogue, cpu, requests, telemetry, log: info });
+    const serving = { catalogue, baseMoves, cpu, watch: telemetry.learning };
+    learning = await startLearning(config, serving, { info, warn });
     const options: AppOptions = {
       models: catalogue,
       limits: limitsOf(config),
       keys: config['auth.keys'],
       clock: systemClock,
-      metrics: new Metrics(() => observe(catalogue)),
+      metrics,
+      tracing,
       logger,
       readiness,
       learning,

@@ -7,6 +7,7 @@ import { openVersion, type Version } from '../core/registry/open-version.ts';
 import { loadChatTemplate } from '../core/tokenizer/chat-template.ts';
 import { loadTokenizer } from '../core/tokenizer/load.ts';
 import type { TokenizerFiles } from '../core/tokenizer/tokenizer.ts';
+import type { StepRecord } from './batching/engine.ts';
 import { createPromptEncoder } from './completion/prompt-encoder.ts';
 import type {
   ModelCatalogue,
@@ -18,6 +19,9 @@ import type { Config } from './config/declaration.ts';
 import { createConfiguredScorer, startConfiguredEncoder, startConfiguredEngine } from './engine.ts';
 
 type Log = (message: string) => void;
+
+/** Is told of each step of a model's engine; must be quick. */
+export type OnStep = (model: string, step: StepRecord) => void;
 
 async function readJson<T>(version: Version, file: string): Promise<T> {
   return JSON.parse(await readFile(join(version.folder, file), 'utf8')) as T;
@@ -95,10 +99,11 @@ export async function startGenerator(
   opening: Omit<Opening, 'kind'>,
   config: Config,
   log: Log,
+  onStep: OnStep,
 ): Promise<ServedGenerator> {
   const { version, description, texts, served } = await open({ ...opening, kind: 'decoder' }, config);
   const source = { folder: version.folder, version: served.version };
-  const engine = await startConfiguredEngine(source, config, log);
+  const engine = await startConfiguredEngine(source, config, log, (step) => onStep(served.id, step));
   return {
     ...served,
     kind: 'generator',

@@ -3,6 +3,8 @@ import { errorCodes, errorTemplate } from '../core/errors.ts';
 import { configurationDocument, configurationSchema } from '../server/config/describe.ts';
 import { httpErrors } from '../server/http/error-map.ts';
 import { Metrics } from '../server/observability/metrics.ts';
+import { vllmNames } from '../server/observability/vllm-names.ts';
+import { valuesSchema } from './deploy/values-schema.ts';
 
 function errorsDocument(): string {
   const rows = errorCodes.map((code) => {
@@ -24,28 +26,45 @@ ${rows.join('\n')}
 `;
 }
 
-async function metricsDocument(): Promise<string> {
-  const metrics = await new Metrics(() => []).registry.getMetricsAsJSON();
-  const rows = metrics.map(({ name, type, help }) => `| \`${name}\` | ${type} | ${help} |`);
+function metricsDocument(): string {
+  const { described } = new Metrics({ engines: () => [] });
+  const rows = described.map(({ name, type, labels, help }) => {
+    const named = labels.map((label) => `\`${label}\``).join(', ');
+    return `| \`${name}\` | ${type} | ${named} | ${help} |`;
+  });
+  const aliases = Object.entries(vllmNames).map(([alias, name]) => `| \`${alias}\` | \`${name}\` |`);
   return `# Metrics
 
-Generated from \`server/observability/metrics.ts\` by \`npm run docs\`; a test keeps it up to date.
+Generated from \`server/observability/\` by \`npm run docs\`; a test keeps it up to date.
 
-In Prometheus' text format at \`/metrics\` of the API and of the admin listener. Names follow OpenTelemetry's conventions for
-generative AI where it has one.
+In Prometheus' text format at \`/metrics\` of the API and of the admin listener. Names follow OpenTelemetry's conventions where
+they have one. Counters begin anew with the process, those of an engine with its host. How to use them, and traces:
+[telemetry.md](telemetry.md).
 
-| name | type | meaning |
-|---|---|---|
+| name | type | labels | meaning |
+|---|---|---|---|
 ${rows.join('\n')}
+
+## Under vLLM's names
+
+With \`telemetry.vllmNames\` set to \`on\` these come as well, for dashboards that were made for vLLM; the label \`model\` is \`model_name\`
+there. \`promtool check metrics\` refuses their colons.
+
+| name | the same as |
+|---|---|
+${aliases.join('\n')}
 `;
 }
 
-/** File name in docs/ → text. */
+const jsonText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
+/** Path from the root → text. */
 export async function derivedDocuments(): Promise<Readonly<Record<string, string>>> {
   return {
-    'configuration.md': configurationDocument(),
-    'configuration.schema.json': `${JSON.stringify(configurationSchema(), null, 2)}\n`,
-    'errors.md': errorsDocument(),
-    'metrics.md': await metricsDocument(),
+    'docs/configuration.md': configurationDocument(),
+    'docs/configuration.schema.json': jsonText(configurationSchema()),
+    'docs/errors.md': errorsDocument(),
+    'docs/metrics.md': metricsDocument(),
+    'helm/values.schema.json': jsonText(valuesSchema()),
   };
 }

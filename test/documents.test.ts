@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { derivedDocuments } from './derived-documents.ts';
 import { repoRoot } from './root.ts';
 
-for (const [name, text] of Object.entries(await derivedDocuments())) {
-  test(`docs/${name} says what the code declares (else: npm run docs)`, () => {
-    assert.equal(readFileSync(join(repoRoot, 'docs', name), 'utf8'), text);
+for (const [path, text] of Object.entries(await derivedDocuments())) {
+  test(`${path} says what the code declares (else: npm run docs)`, () => {
+    assert.equal(readFileSync(join(repoRoot, path), 'utf8'), text);
   });
 }

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { repoRoot } from './root.ts';
 import { complaintsAbout, importsOf, longFiles, type SourceFile, type Tree } from './tidy.ts';
 
-const roots = ['core', 'server', 'trainer', 'loadtest', 'test', 'scripts', 'docs', '.ci'];
+const roots = ['core', 'server', 'trainer', 'loadtest', 'test', 'scripts', 'docs', 'helm', '.ci'];
 const textFile = /\.(ts|mjs|js|py|sh|md|json|yaml|yml|svg)$|^\.ci\/run$|Dockerfile$/;
 const skipped = /(^|\/)(fixtures|node_modules|dist|goldens)\//;
 

@@ -95,7 +95,9 @@ export interface EngineStats {
   readonly steps: number;
   readonly lastStepMs: number;
   readonly predictedStepMs: number;
+  /** Of the last step: tokens that it computed, and sequences that they belong to. */
   readonly batchTokens: number;
+  readonly batchSequences: number;
   readonly preemptions: number;
   readonly promptTokens: number;
   readonly generatedTokens: number;
@@ -104,6 +106,12 @@ export interface EngineStats {
   readonly prefillTokensPerSecond: number;
   readonly decodeTokensPerSecond: number;
 }
+
+/** What is known of one step once it is over. */
+export type StepRecord = Pick<
+  EngineStats,
+  'lastStepMs' | 'predictedStepMs' | 'batchTokens' | 'batchSequences'
+>;
 
 /** Of an engine that has not said anything yet. */
 export const noStats: EngineStats = {
@@ -119,6 +127,7 @@ export const noStats: EngineStats = {
   lastStepMs: 0,
   predictedStepMs: 0,
   batchTokens: 0,
+  batchSequences: 0,
   preemptions: 0,
   promptTokens: 0,
   generatedTokens: 0,

@@ -80,6 +80,8 @@ export interface TokenLogprob {
 export type FinishReason = 'stop' | 'length' | 'cancelled' | 'error';
 
 export type SequenceEvent =
+  /** It has its first slot: from now on its prompt is computed. Told once, also where it loses the slot again. */
+  | { readonly kind: 'start'; readonly id: string; readonly queueMs: number }
   /** The prompt is computed; `cachedTokens` of it came from the prefix cache. Entry 0 of promptLogprobs is null. */
   | {
       readonly kind: 'prompt';

@@ -204,9 +204,11 @@ function checkEvents(
   const tokens = tokensOf(events);
   assert.equal(end.numGenerated, tokens.length);
   assert.deepEqual(tokens, expected.slice(0, tokens.length), 'the text does not depend on the batch');
+  const starts = events.filter(({ kind }) => kind === 'start');
   const prompts = events.filter(({ kind }) => kind === 'prompt');
-  if (tokens.length > 0) assert.equal(events[0]!.kind, 'prompt', 'the prompt is reported first');
-  assert.ok(prompts.length <= 1, 'the prompt is reported once');
+  const firsts = events.slice(0, 2).map(({ kind }) => kind);
+  if (tokens.length > 0) assert.deepEqual(firsts, ['start', 'prompt'], 'start and prompt are reported first');
+  assert.ok(starts.length <= 1 && prompts.length <= starts.length, 'start and prompt are reported once');
   if (end.reason !== 'stop' && end.reason !== 'length') return end.reason;
   assert.equal(prompts.length, 1);
   assert.equal(tokens.length, expected.length, 'a finished text is whole');

@@ -46,7 +46,7 @@ export class StepLoop {
   private readonly sequences = new Map<string, Sequence>();
   private waiting: Sequence[] = [];
   private counters = { steps: 0, preemptions: 0, promptTokens: 0, generatedTokens: 0 };
-  private lastStep = { tookMs: 0, predictedMs: 0, tokens: 0 };
+  private lastStep = { tookMs: 0, predictedMs: 0, tokens: 0, sequences: 0 };
 
   constructor(options: StepLoopOptions) {
     this.engine = options.engine;
@@ -62,6 +62,11 @@ export class StepLoop {
 
   get isIdle(): boolean {
     return this.sequences.size === 0;
+  }
+
+  /** Steps that have been run. */
+  get numSteps(): number {
+    return this.counters.steps;
   }
 
   submit(spec: SequenceSpec): void {
@@ -127,6 +132,7 @@ export class StepLoop {
       lastStepMs: this.lastStep.tookMs,
       predictedStepMs: this.lastStep.predictedMs,
       batchTokens: this.lastStep.tokens,
+      batchSequences: this.lastStep.sequences,
       prefillTokensPerSecond: this.speed.prefill,
       decodeTokensPerSecond: this.speed.decode,
       ...this.counters,
@@ -183,7 +189,7 @@ export class StepLoop {
   private start(sequence: Sequence): void {
     this.waiting = this.waiting.filter((other) => other !== sequence);
     this.slots.seat(sequence);
-    sequence.startedMs ??= this.clock.nowMs();
+    this.reportStart(sequence);
     if (sequence.promptLogprobs !== null && sequence.numGenerated === 0) return;
     const { cacheScope } = sequence.spec;
     sequence.numComputed = this.prefixes.restore(this.engine, sequence.slot!, cacheScope, sequence.tokens);
@@ -195,7 +201,9 @@ export class StepLoop {
     this.model.observe(shape, tookMs);
     this.speed.observe(shape, tookMs);
     this.counters.steps++;
-    this.lastStep = { tookMs, predictedMs, tokens: shape.decodeRows + shape.chunkTokens };
+    const { decodeRows, chunkTokens } = shape;
+    const sequences = decodeRows + (chunkTokens > 0 ? 1 : 0);
+    this.lastStep = { tookMs, predictedMs, tokens: decodeRows + chunkTokens, sequences };
   }
 
   private apply(
@@ -237,6 +245,12 @@ export class StepLoop {
     const lastRow = chunk.logits === 'all' ? firstRow + chunk.tokens.length - 1 : firstRow;
     this.slots.promote(sequence);
     return this.take(sequence, row(lastRow));
+  }
+
+  private reportStart(sequence: Sequence): void {
+    if (sequence.startedMs !== null) return;
+    sequence.startedMs = this.clock.nowMs();
+    this.emit({ kind: 'start', id: sequence.spec.id, queueMs: sequence.startedMs - sequence.arrivalMs });
   }
 
   private reportPrompt(sequence: Sequence): void {

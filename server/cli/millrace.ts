@@ -1,13 +1,17 @@
 #!/usr/bin/env node
 /** The program `millrace`: finds the command, runs it, turns failures into one clear text and an exit code. */
-import { readFileSync } from 'node:fs';
 import { systemClock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
+import { silenceRuntime } from '../config/silence-runtime.ts';
 import { didYouMean } from '../config/suggest.ts';
+import { programVersion } from '../program-version.ts';
 import { type Command, UsageError } from './command.ts';
 import { commandHelp, programHelp } from './help.ts';
 import { parseInvocation } from './parse.ts';
 import { createTerminal } from './terminal.ts';
+
+// Before a command loads the runtime: nothing leaves the machine.
+silenceRuntime();
 
 /** Loaded when asked for, so that help does not pay for the engine. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -24,12 +28,6 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 
 const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 
-function versionText(): string {
-  const file = new URL('../../../package.json', import.meta.url);
-  const parsed: { version: string } = JSON.parse(readFileSync(file, 'utf8'));
-  return `${parsed.version}\n`;
-}
-
 async function helpText(): Promise<string> {
   const entries = Object.entries(commands).map(
     async ([name, load]) => [name, (await load()).summary] as const,
@@ -39,7 +37,7 @@ async function helpText(): Promise<string> {
 
 async function run(name: string | undefined, args: readonly string[]): Promise<number> {
   const terminal = createTerminal({ out: process.stdout, err: process.stderr }, systemClock);
-  if (name === '--version') terminal.print(versionText());
+  if (name === '--version') terminal.print(`${programVersion()}\n`);
   if (name === '--version') return exitCodes.done;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     terminal.print(await helpText());

@@ -2,6 +2,7 @@
  * The gateway's side of a completion: sequences go to the engine, text comes out. Knows tokens and text, no HTTP.
  * A request may have several prompts and several choices for each; all of them run at once.
  */
+import { createDeferred, type Deferred } from '../../core/deferred.ts';
 import { createStreamDecoder } from '../../core/tokenizer/stream-decoder.ts';
 import type { StreamDecoder } from '../../core/tokenizer/tokenizer.ts';
 import type { SamplingParams, SequenceEvent, TokenLogprob } from '../batching/request.ts';
@@ -49,6 +50,8 @@ export interface CompletionSink {
   /** Once per prompt, before its first delta. */
   prompt?(prompt: number, logprobs: readonly (TokenLogprob | null)[]): void;
   delta(delta: Delta): void;
+  /** Between a choice's token and the one before it. */
+  gap?(gapMs: number): void;
 }
 
 export interface CompletionResult {
@@ -57,54 +60,77 @@ export interface CompletionResult {
   readonly queueMs: number;
 }
 
+/** What a request's sequence that has come furthest is at. */
+export type Phase = 'queued' | 'prefill' | 'decode';
+
+/** How far a request has come, also one that has failed. Times count from when it was handed to the engine. */
+export interface Progress {
+  readonly phase: Phase;
+  /** The longest wait for a slot; null while none was given. */
+  readonly queueMs: number | null;
+  /** Null while there is no token. */
+  readonly ttftMs: number | null;
+  readonly lastTokenMs: number | null;
+  readonly completionTokens: number;
+  readonly cachedTokens: number;
+  /** Of each choice; null of one that has not ended by itself. */
+  readonly finishes: readonly Delta['finish'][];
+}
+
+export interface RunningCompletion {
+  /** Rejects with EngineFailure if the engine fails, and with the signal's reason when it aborts. */
+  readonly result: Promise<CompletionResult>;
+  progress(): Progress;
+}
+
 /** Thrown when the engine gives a request up. */
 export class EngineFailure extends Error {}
 
-/**
- * Runs the request to its end. Rejects with EngineFailure if the engine fails, and with the signal's reason when it
- * aborts; either way nothing of it goes on in the engine.
- */
+/** Begins the request. However it ends, nothing of it goes on in the engine. */
+export function startCompletion(
+  request: CompletionRequest,
+  sink: CompletionSink,
+  signal: AbortSignal,
+  nowMs: () => number,
+): RunningCompletion {
+  const completion = new Completion(request, sink, signal, nowMs);
+  completion.start();
+  return completion;
+}
+
+/** Runs the request to its end; see startCompletion. */
 export function runCompletion(
   request: CompletionRequest,
   sink: CompletionSink,
   signal: AbortSignal,
   nowMs: () => number,
 ): Promise<CompletionResult> {
-  return new Promise((resolve, reject) => {
-    new Completion(request, sink, signal, nowMs, resolve, reject).start();
-  });
+  return startCompletion(request, sink, signal, nowMs).result;
 }
 
-class Completion {
+class Completion implements RunningCompletion {
+  readonly result: Promise<CompletionResult>;
   private readonly request: CompletionRequest;
   private readonly sink: CompletionSink;
   private readonly signal: AbortSignal;
   private readonly nowMs: () => number;
-  private readonly resolve: (result: CompletionResult) => void;
-  private readonly reject: (reason: unknown) => void;
+  private readonly settle: Deferred<CompletionResult>;
   private readonly choices: Choice[];
   private readonly startMs: number;
   private open: number;
   private settled = false;
   private ttftMs: number | null = null;
-  private queueMs = 0;
+  private queueMs: number | null = null;
   private cachedTokens = 0;
   private readonly onAbort = (): void => this.fail(this.signal.reason);
 
-  constructor(
-    request: CompletionRequest,
-    sink: CompletionSink,
-    signal: AbortSignal,
-    nowMs: () => number,
-    resolve: (result: CompletionResult) => void,
-    reject: (reason: unknown) => void,
-  ) {
+  constructor(request: CompletionRequest, sink: CompletionSink, signal: AbortSignal, nowMs: () => number) {
     this.request = request;
     this.sink = sink;
     this.signal = signal;
     this.nowMs = nowMs;
-    this.resolve = resolve;
-    this.reject = reject;
+    this.settle = createDeferred();
+    this.result = this.settle.promise;
     this.startMs = nowMs();
     this.open = request.prompts.length * request.numChoices;
     this.choices = Array.from({ length: this.open }, (_, index) => new Choice(index, request));
@@ -121,27 +147,49 @@ class Completion {
     }
   }
 
+  progress(): Progress {
+    const { queueMs, ttftMs, cachedTokens, choices } = this;
+    const lastMs = choices.reduce((last, { tokenMs }) => Math.max(last, tokenMs ?? last), this.startMs);
+    return {
+      phase: ttftMs !== null ? 'decode' : queueMs !== null ? 'prefill' : 'queued',
+      queueMs,
+      ttftMs,
+      lastTokenMs: ttftMs === null ? null : lastMs - this.startMs,
+      completionTokens: this.numTokens(),
+      cachedTokens,
+      finishes: choices.map(({ finish }) => finish),
+    };
+  }
+
   private onEvent(choice: Choice, event: SequenceEvent): void {
     if (this.settled || choice.isDone) return;
-    if (event.kind === 'prompt') this.onPrompt(choice, event);
+    if (event.kind === 'start') this.onStart(event.queueMs);
+    else if (event.kind === 'prompt') this.onPrompt(choice, event);
     else if (event.kind === 'token') this.onToken(choice, event.token, event.logprob);
     else if (event.reason === 'stop' || event.reason === 'length') this.finish(choice, event.reason);
     else this.fail(new EngineFailure(event.message ?? `the sequence was ${event.reason}`));
   }
 
+  private onStart(queueMs: number): void {
+    this.queueMs = Math.max(this.queueMs ?? 0, queueMs);
+  }
+
   private onPrompt(choice: Choice, event: Extract<SequenceEvent, { kind: 'prompt' }>): void {
     this.cachedTokens += event.cachedTokens;
-    this.queueMs = Math.max(this.queueMs, event.queueMs);
+    this.onStart(event.queueMs);
     const isFirst = choice.index % this.request.numChoices === 0;
     if (isFirst && event.promptLogprobs) this.sink.prompt?.(choice.prompt, event.promptLogprobs);
   }
 
   private onToken(choice: Choice, token: number, logprob: TokenLogprob | null): void {
-    this.ttftMs ??= this.nowMs() - this.startMs;
+    const tokenMs = this.nowMs();
+    this.ttftMs ??= tokenMs - this.startMs;
+    if (choice.tokenMs !== null) this.sink.gap?.(tokenMs - choice.tokenMs);
+    choice.tokenMs = tokenMs;
     const { text, stopped } = choice.take(token);
     if (stopped) {
       this.emit(choice, text, logprob, 'stop');
-      this.close(choice);
+      this.close(choice, 'stop');
       // Only then: the engine answers with an end, which must not be taken for a failure.
       this.request.model.engine.cancel(choice.id);
     } else if (text !== '' || logprob !== null) this.emit(choice, text, logprob, null);
@@ -149,24 +197,28 @@ class Completion {
 
   private finish(choice: Choice, reason: 'stop' | 'length'): void {
     this.emit(choice, choice.flush(), null, reason);
-    this.close(choice);
+    this.close(choice, reason);
   }
 
   private emit(choice: Choice, text: string, logprob: TokenLogprob | null, finish: Delta['finish']): void {
     this.sink.delta({ choice: choice.index, text, logprobs: logprob === null ? [] : [logprob], finish });
   }
 
-  private close(choice: Choice): void {
-    choice.isDone = true;
+  private close(choice: Choice, finish: 'stop' | 'length'): void {
+    choice.finish = finish;
     this.open--;
     if (this.open > 0) return;
     this.settled = true;
     this.signal.removeEventListener('abort', this.onAbort);
     const promptTokens = this.request.prompts.reduce((sum, prompt) => sum + prompt.length, 0);
-    const completionTokens = this.choices.reduce((sum, { numTokens }) => sum + numTokens, 0);
+    const completionTokens = this.numTokens();
     const cachedTokens = Math.min(promptTokens, Math.round(this.cachedTokens / this.request.numChoices));
     const usage = { promptTokens, completionTokens, cachedTokens };
-    this.resolve({ usage, ttftMs: this.ttftMs, queueMs: this.queueMs });
+    this.settle.resolve({ usage, ttftMs: this.ttftMs, queueMs: this.queueMs ?? 0 });
+  }
+
+  private numTokens(): number {
+    return this.choices.reduce((sum, { numTokens }) => sum + numTokens, 0);
   }
 
   private fail(reason: unknown): void {
@@ -174,7 +226,7 @@ class Completion {
     this.settled = true;
     this.signal.removeEventListener('abort', this.onAbort);
     for (const choice of this.choices) if (!choice.isDone) this.request.model.engine.cancel(choice.id);
-    this.reject(reason);
+    this.settle.reject(reason);
   }
 }
 
@@ -184,7 +236,9 @@ class Choice {
   readonly prompt: number;
   readonly id: string;
   numTokens = 0;
-  isDone = false;
+  /** When its latest token came. */
+  tokenMs: number | null = null;
+  finish: Delta['finish'] = null;
   private readonly request: CompletionRequest;
   private readonly decoder: StreamDecoder;
   private readonly matcher: StopMatcher;
@@ -196,6 +250,10 @@ class Choice {
     this.request = request;
     this.decoder = createStreamDecoder(request.model.tokenizer);
     this.matcher = new StopMatcher(request.stop);
+  }
+
+  get isDone(): boolean {
+    return this.finish !== null;
   }
 
   spec() {

@@ -5,6 +5,7 @@
 import { quantizations } from '../../core/import/recipe.ts';
 import { apiKeys } from './api-keys.ts';
 import { choice, integer, type Setting, text } from './setting.ts';
+import { telemetrySettings } from './telemetry-settings.ts';
 
 const mebibyte = 2 ** 20;
 
@@ -337,6 +338,7 @@ export const settings = {
     description: 'Open sockets; more are closed at once.',
   }),
   'auth.keys': apiKeys('API keys that are accepted, as SHA-256 hashes. Empty: no key is asked for.'),
+  ...telemetrySettings,
   'log.level': choice({
     default: 'info',
     values: ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'],

@@ -90,6 +90,27 @@ export function text(options: {
   };
 }
 
+/** A URL of http or https; with `optional` the empty text is allowed and means "not set". */
+export function url(options: {
+  readonly default: string;
+  readonly description: string;
+  readonly optional?: true;
+}): Setting<string> {
+  const any = text(options);
+  return {
+    ...any,
+    type: 'URL',
+    parse(raw) {
+      const parsed = any.parse(raw);
+      if ('problem' in parsed || parsed.value === '' || isHttp(parsed.value)) return parsed;
+      return { problem: `expected a URL like http://127.0.0.1:4318, got ${shown(raw)}` };
+    },
+  };
+}
+
+const isHttp = (value: string): boolean =>
+  URL.canParse(value) && ['http:', 'https:'].includes(new URL(value).protocol);
+
 export function choice<const T extends string>(options: {
   readonly default: T;
   readonly values: readonly T[];

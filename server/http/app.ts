@@ -8,11 +8,13 @@ import { Admission } from '../admission/admission.ts';
 import type { ModelCatalogue, ServedGenerator } from '../completion/served-model.ts';
 import type { Learning } from '../learning/learning.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { Tracing } from '../observability/tracing.ts';
 import { Accounts, type ApiKey } from './auth.ts';
 import { parseJson } from './body.ts';
 import type { Context } from './context.ts';
 import { errorBody, failureOf, sendFailure } from './error-reply.ts';
 import type { HttpLimits } from './limits.ts';
+import { watchRequest } from './request-watch.ts';
 import { baseRoutes } from './routes/bases.ts';
 import { embeddingRoutes } from './routes/embeddings.ts';
 import { feedbackRoutes } from './routes/feedback.ts';
@@ -31,6 +33,8 @@ export interface AppOptions {
   readonly keys: readonly ApiKey[];
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** Null: nothing is traced. */
+  readonly tracing: Tracing | null;
   readonly logger: FastifyBaseLogger;
   readonly readiness: Readiness;
   /** Null: nothing is kept and nothing learned. */
@@ -111,7 +115,8 @@ function createContext(options: AppOptions): Context {
   };
 }
 
-function createServer({ limits, keys, clock, logger }: AppOptions): FastifyInstance {
+function createServer(options: AppOptions): FastifyInstance {
+  const { limits, keys, clock, logger } = options;
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -141,10 +146,13 @@ function createServer({ limits, keys, clock, logger }: AppOptions): FastifyInsta
     async (_request: unknown, body: Buffer) => parseJson(body),
   );
   app.decorateRequest('account', null);
+  app.decorateRequest('trace', null);
   const accounts = new Accounts(keys, clock);
   app.addHook('onRequest', async (request, reply) => {
+    const { url: route = '', config } = request.routeOptions;
+    watchRequest(options, { request, reply, route });
     reply.header('x-request-id', request.id);
-    const scope = request.routeOptions.config.scope ?? 'inference';
+    const scope = config.scope ?? 'inference';
     if (scope !== 'public') request.account = accounts.authorize(request.headers.authorization, scope);
   });
   app.setErrorHandler((error, request, reply) => sendFailure(request, reply, error));
@@ -162,8 +170,8 @@ function createServer({ limits, keys, clock, logger }: AppOptions): FastifyInsta
 
 function metricsRoute(app: FastifyInstance, metrics: Metrics, scope: 'inference' | 'admin'): void {
   app.get('/metrics', { config: { scope } }, async (_request, reply) => {
-    reply.header('content-type', metrics.registry.contentType);
-    return metrics.registry.metrics();
+    reply.header('content-type', metrics.contentType);
+    return metrics.text();
   });
 }
 

@@ -7,6 +7,7 @@ import type { Admission } from '../admission/admission.ts';
 import type { ModelCatalogue, ServedEncoder, ServedGenerator } from '../completion/served-model.ts';
 import type { Learning } from '../learning/learning.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { RequestTrace } from '../observability/tracing.ts';
 import type { Account, Scope } from './auth.ts';
 import type { HttpLimits } from './limits.ts';
 
@@ -17,6 +18,8 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     account: Account | null;
+    /** Null where nothing is traced. */
+    trace: RequestTrace | null;
   }
 }
 

@@ -3,6 +3,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../core/errors.ts';
 import { EngineFailure } from '../completion/completion.ts';
 import { type HttpError, httpErrors } from './error-map.ts';
+import { traceFields } from './request-watch.ts';
 
 export interface ErrorBody {
   readonly error: {
@@ -54,6 +55,13 @@ export function failureOf(error: unknown): Failure {
   };
 }
 
+/** Of few different ones, for logs and traces. */
+export function errorTypeOf(error: unknown): string {
+  if (error instanceof MillraceError) return error.code;
+  if (error instanceof EngineFailure) return 'engine_failed';
+  return failureOf(error).code ?? 'internal_error';
+}
+
 export function errorBody({ message, type, param, code }: Failure): ErrorBody {
   return { error: { message, type, param, code } };
 }
@@ -61,7 +69,7 @@ export function errorBody({ message, type, param, code }: Failure): ErrorBody {
 /** Sends the failure and, where waiting helps, when to come back. */
 export function sendFailure(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
   const failure = failureOf(error);
-  if (failure.status >= 500) request.log.error({ err: error }, 'request failed');
+  if (failure.status >= 500) request.log.error({ err: error, ...traceFields(request) }, 'request failed');
   if (failure.retryAfterMs !== null) {
     reply.header('retry-after', Math.ceil(failure.retryAfterMs / 1000));
     reply.header('retry-after-ms', failure.retryAfterMs);

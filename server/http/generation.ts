@@ -5,38 +5,39 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../core/errors.ts';
 import {
-  type CompletionRequest,
   type CompletionResult,
   type CompletionSink,
-  runCompletion,
+  type RunningCompletion,
+  startCompletion,
 } from '../completion/completion.ts';
 import { accountOf, type Context, limitHeaders, setHeaders } from './context.ts';
 import { errorBody, failureOf, sendFailure } from './error-reply.ts';
-import type { Formatter, Gathered } from './openai/format.ts';
+import type { GenerationOptions } from './generation-options.ts';
+import { type Cancellation, recordGeneration } from './generation-record.ts';
+import type { Gathered } from './openai/format.ts';
 import { obfuscate } from './openai/obfuscate.ts';
-import { type OnOutcome, observed } from './outcome.ts';
+import { observed } from './outcome.ts';
+import { traceFields, traceHeaders } from './request-watch.ts';
 import { EventStream } from './sse.ts';
 
-export interface GenerationOptions {
-  readonly operation: 'chat' | 'text_completion';
-  readonly completion: CompletionRequest;
-  readonly formatter: Formatter;
-  /** Null: one answer, when all is done. */
-  readonly stream: StreamOptions | null;
-  /** Is given the texts of all choices of an answer that was completed. */
-  readonly onAnswer: ((answers: readonly string[]) => void) | null;
-  /** Is told how it ended, see outcome.ts. */
-  readonly onOutcome: OnOutcome | null;
-}
-
-export interface StreamOptions {
-  readonly includeUsage: boolean;
-  /** Chunks come in a few sizes only. */
-  readonly hideSizes: boolean;
-}
-
-/** Why a request ended early. */
+/** Why a request ended early: nobody is there to read its answer. */
 class Gone extends Error {}
+
+/** One request while it is answered: what ends it, and what is known of it when it has ended. */
+class Attempt {
+  readonly ended = new AbortController();
+  cancellation: Cancellation | null = null;
+  running: RunningCompletion | null = null;
+  /** What went wrong, also behind a head that said 200. */
+  failure: unknown = null;
+  answers: () => readonly string[] = () => [];
+
+  /** The first reason counts. */
+  cancel(cancellation: Cancellation, reason: Error): void {
+    this.cancellation ??= cancellation;
+    this.ended.abort(reason);
+  }
+}
 
 export async function generate(
   context: Context,
@@ -48,25 +49,27 @@ export async function generate(
   const account = accountOf(request);
   const numSequences = completion.prompts.length * completion.numChoices;
   const promptTokens = completion.prompts.reduce((sum, prompt) => sum + prompt.length, 0);
-  const settle = account.reserve(promptTokens + numSequences * completion.maxTokens);
-  const ended = new AbortController();
+  const attempt = new Attempt();
   let usedTokens = 0;
+  let settle: (usedTokens: number) => void = () => {};
   let release: (generatedTokens: number) => void = () => {};
-  const watch = watchClient(context, reply, ended);
+  const watch = watchClient(context, reply, attempt);
   const startMs = context.clock.nowMs();
   let result: CompletionResult | null = null;
   let status = 200;
   try {
+    settle = account.reserve(promptTokens + numSequences * completion.maxTokens);
     release = context.admissionOf(completion.model).admit(numSequences);
     const headers = { ...limitHeaders(account), 'x-millrace-version': completion.version };
     const run = options.stream === null ? gathered : streamed;
-    result = await run(context, request, reply, options, headers, ended);
+    result = await run(context, request, reply, options, headers, attempt);
     usedTokens = result.usage.promptTokens + result.usage.completionTokens;
     return reply;
   } catch (error) {
+    attempt.failure = error;
     if (error instanceof Gone || reply.raw.destroyed) {
+      attempt.cancellation ??= 'client_left';
       status = 499;
-      context.metrics.recordCancelled(completion.model.id);
       reply.hijack();
       reply.raw.destroy();
       return reply;
@@ -77,17 +80,19 @@ export async function generate(
     watch.stop();
     release(result?.usage.completionTokens ?? 0);
     settle(usedTokens);
-    record(context, request, options, { status, startMs, result });
+    const { running, cancellation, failure, answers } = attempt;
+    const end = { status, startMs, result, running, cancellation, failure, answers };
+    recordGeneration(context, request, options, end);
   }
 }
 
-function watchClient(context: Context, reply: FastifyReply, ended: AbortController): { stop(): void } {
+function watchClient(context: Context, reply: FastifyReply, attempt: Attempt): { stop(): void } {
   const onClose = (): void => {
-    if (!reply.raw.writableFinished) ended.abort(new Gone('the client left'));
+    if (!reply.raw.writableFinished) attempt.cancel('client_left', new Gone('the client left'));
   };
   const onDeadline = (): void => {
     const message = `The request took longer than ${context.limits.requestMs} ms and was ended.`;
-    ended.abort(new MillraceError('engine_failed', { reason: message, retryAfterMs: 1000 }));
+    attempt.cancel('deadline', new MillraceError('engine_failed', { reason: message, retryAfterMs: 1000 }));
   };
   const timer = setTimeout(onDeadline, context.limits.requestMs);
   reply.raw.once('close', onClose);
@@ -105,24 +110,28 @@ type Run = (
   reply: FastifyReply,
   options: GenerationOptions,
   headers: Readonly<Record<string, string>>,
-  ended: AbortController,
+  attempt: Attempt,
 ) => Promise<CompletionResult>;
 
 async function complete(
-  { clock }: Context,
+  { clock, metrics }: Context,
   { completion, onAnswer, onOutcome }: GenerationOptions,
   sink: CompletionSink,
-  signal: AbortSignal,
-  answers: () => readonly string[],
+  attempt: Attempt,
 ): Promise<CompletionResult> {
+  const { answers, ended } = attempt;
   const nowMs = (): number => clock.nowMs();
-  const run = (): Promise<CompletionResult> => runCompletion(completion, sink, signal, nowMs);
+  const timed = { ...sink, gap: metrics.requests.gapsOf(completion.model.id) };
+  const run = (): Promise<CompletionResult> => {
+    attempt.running = startCompletion(completion, timed, ended.signal, nowMs);
+    return attempt.running.result;
+  };
   const result = await observed(run, { completion, nowMs, answers, onOutcome });
   onAnswer?.(answers());
   return result;
 }
 
-const gathered: Run = async (context, _request, reply, options, headers, ended) => {
+const gathered: Run = async (context, _request, reply, options, headers, attempt) => {
   const { completion, formatter } = options;
   const numChoices = completion.prompts.length * completion.numChoices;
   const choices = Array.from({ length: numChoices }, (): Gathered => {
@@ -141,14 +150,14 @@ const gathered: Run = async (context, _request, reply, options, headers, ended) 
       into.finish = finish ?? into.finish;
     },
   };
-  const answers = (): string[] => choices.map(({ text }) => text);
-  const result = await complete(context, options, sink, ended.signal, answers);
+  attempt.answers = () => choices.map(({ text }) => text);
+  const result = await complete(context, options, sink, attempt);
   setHeaders(reply, headers);
   await reply.send(formatter.answer(choices, result.usage));
   return result;
 };
 
-const streamed: Run = async (context, request, reply, options, headers, ended) => {
+const streamed: Run = async (context, request, reply, options, headers, attempt) => {
   const { completion, formatter } = options;
   const { includeUsage = false, hideSizes = false } = options.stream ?? {};
   const frame = hideSizes ? obfuscate : (json: string): string => json;
@@ -159,10 +168,10 @@ const streamed: Run = async (context, request, reply, options, headers, ended) =
     reply.hijack();
     stream = new EventStream(
       reply.raw,
-      { ...headers, 'x-request-id': request.id },
+      { ...headers, ...traceHeaders(request), 'x-request-id': request.id },
       {
         keepAliveMs: context.limits.keepAliveMs,
-        onSlow: () => ended.abort(new Gone('the client does not read')),
+        onSlow: () => attempt.cancel('slow_reader', new Gone('the client does not read')),
       },
     );
     for (const chunk of formatter.opening()) stream.data(frame(chunk));
@@ -171,56 +180,28 @@ const streamed: Run = async (context, request, reply, options, headers, ended) =
   const patience = setTimeout(open, context.limits.keepAliveMs);
   try {
     const answers = Array.from({ length: completion.prompts.length * completion.numChoices }, () => '');
+    attempt.answers = () => answers;
     const sink = {
       delta(delta: Parameters<typeof formatter.chunk>[0]) {
         answers[delta.choice] += delta.text;
         open().data(frame(formatter.chunk(delta)));
       },
     };
-    const result = await complete(context, options, sink, ended.signal, () => answers);
+    const result = await complete(context, options, sink, attempt);
     if (includeUsage) open().data(frame(formatter.usageChunk(result.usage)));
     open().data('[DONE]');
     open().end();
     return result;
   } catch (error) {
     if (stream === null || error instanceof Gone) throw error;
+    attempt.failure = error;
     const failed = stream as EventStream;
     failed.data(JSON.stringify(errorBody(failureOf(error))));
     failed.end();
-    request.log.error({ err: error }, 'stream failed');
+    request.log.error({ err: error, ...traceFields(request) }, 'stream failed');
     const usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
     return { usage, ttftMs: null, queueMs: 0 };
   } finally {
     clearTimeout(patience);
   }
 };
-
-function record(
-  context: Context,
-  request: FastifyRequest,
-  { operation, completion }: GenerationOptions,
-  outcome: { status: number; startMs: number; result: CompletionResult | null },
-): void {
-  const { status, startMs, result } = outcome;
-  const tookMs = context.clock.nowMs() - startMs;
-  const usage = result?.usage ?? { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
-  const { promptTokens, completionTokens, cachedTokens } = usage;
-  const timings = { queueMs: result?.queueMs ?? null, ttftMs: result?.ttftMs ?? null };
-  const model = completion.model.id;
-  context.metrics.record({ operation, model, status, tookMs, promptTokens, completionTokens, ...timings });
-  request.log.info(
-    {
-      operation,
-      model,
-      version: completion.version,
-      tenant: completion.tenant,
-      status,
-      tookMs: Math.round(tookMs),
-      promptTokens,
-      completionTokens,
-      cachedTokens,
-      ...timings,
-    },
-    'generation',
-  );
-}

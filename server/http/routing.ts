@@ -62,11 +62,14 @@ export function stickyKeyOf(user: string | undefined, beginning: string): string
 }
 
 export async function recall(
-  { learning }: Context,
+  { learning, metrics }: Context,
   account: Account,
   model: ServedGenerator,
   options: { readonly wishes: Wishes | undefined; readonly messages: readonly ChatMessage[] },
 ): Promise<Recollection | null> {
-  if (options.wishes?.memory === false) return null;
-  return (await learning?.memory?.recall(account.tenant, model.id, options.messages)) ?? null;
+  const memory = learning?.memory ?? null;
+  if (memory === null || options.wishes?.memory === false) return null;
+  const found = await memory.recall(account.tenant, model.id, options.messages);
+  metrics.learning.recordRecall(found !== null);
+  return found;
 }

@@ -3,7 +3,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillraceError } from '../../core/errors.ts';
 import type { TenantAliases } from '../../core/registry/aliases.ts';
-import { type LearningLayout, learningLayout } from '../../core/registry/learning-layout.ts';
+import {
+  type LearningLayout,
+  learningLayout,
+  type VersionEvent,
+} from '../../core/registry/learning-layout.ts';
 import { type Keeper, openKeeper } from '../feedback/keeper.ts';
 import type { KeeperOptions } from '../feedback/keeper-messages.ts';
 import { Jobs } from '../jobs/jobs.ts';
@@ -15,6 +19,7 @@ import { Shadows } from '../rollout/shadows.ts';
 import type { TrialOptions } from '../rollout/trial.ts';
 import { Trials } from '../rollout/trials.ts';
 import { VersionWatch } from '../rollout/version-watch.ts';
+import type { AliasMove } from '../rollout/watched-move.ts';
 import { Bases } from './bases.ts';
 import { Consolidation } from './consolidation.ts';
 import { type BaseMoves, serveEvent } from './serve-event.ts';
@@ -46,6 +51,10 @@ export interface LearningOptions {
   readonly memory: (MemoryLimits & Omit<MemoryOptions, 'store' | 'now'>) | null;
   readonly onProblem: (message: string) => void;
   readonly onSwap: (message: string) => void;
+  /** Hears of each event of the log of versions when it comes, which after a failure can be once more. */
+  readonly onEvent?: ((event: VersionEvent) => void) | undefined;
+  /** Hears of each move of an alias. */
+  readonly onMove?: ((move: AliasMove) => void) | undefined;
 }
 
 export interface Learning {
@@ -61,7 +70,7 @@ export interface Learning {
   readonly bases: Bases;
   readonly consolidation: Consolidation;
   /** Null: it runs elsewhere. */
-  readonly trainer: Pick<TrainerProcess, 'state' | 'pid'> | null;
+  readonly trainer: Pick<TrainerProcess, 'state' | 'pid' | 'restarts'> | null;
   /** By id, or "imported". Throws version_not_found, invalid_argument, and what starting an engine throws. */
   moveBase(model: string, version: string): Promise<void>;
   /** What has learned one of the rows is not served any more, a base neither. Throws as moveBase; it can be tried again. */
@@ -93,7 +102,9 @@ async function closeAll(closers: Closer[]): Promise<void> {
 async function open(options: LearningOptions, closers: Closer[]): Promise<Learning> {
   const layout = learningLayout(options.dir);
   await mkdir(layout.cursors, { recursive: true });
-  const rollout = await Rollout.open({ layout, maxRows: options.maxAdapterRows, now: () => new Date() });
+  const now = () => new Date();
+  const { maxAdapterRows: maxRows, onMove } = options;
+  const rollout = await Rollout.open({ layout, maxRows, now, onMove });
   for (const model of options.models) await rollout.serve(model);
   const jobs = await Jobs.open({ layout, now: () => Date.now() });
   const keeper = await openKeeper({ ...options.keeper, folders: layout }, options.onProblem);
@@ -101,7 +112,6 @@ async function open(options: LearningOptions, closers: Closer[]): Promise<Learni
   const { memory, feeder } = await openMemory(options, layout, closers);
   const { modelsDir, tenants, defaultModel: model, consolidateAfter: afterVersions } = options;
   const bases = new Bases({ modelsDir, adapters: layout.adapters, tenants });
-  const now = () => new Date();
   const consolidation = new Consolidation({ layout, model, tenants, rollout, bases, afterVersions, now });
   const baseMoves = options.baseMoves(rollout);
   const trials = await openTrials(options, layout, rollout);
@@ -111,7 +121,10 @@ async function open(options: LearningOptions, closers: Closer[]): Promise<Learni
   const watch = await VersionWatch.open({
     log: layout.versions,
     cursor: join(layout.cursors, 'versions.json'),
-    onEvent: (event) => serveEvent(serving, event),
+    onEvent(event) {
+      options.onEvent?.(event);
+      return serveEvent(serving, event);
+    },
     onProblem: options.onProblem,
   });
   closers.push(

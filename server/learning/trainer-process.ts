@@ -25,6 +25,8 @@ const healthyMs = 60_000;
 const closeTimeoutMs = 3_000;
 
 export class TrainerProcess {
+  /** Times that it has been started again. */
+  restarts = 0;
   private readonly options: TrainerProcessOptions;
   private child: ChildProcess | null = null;
   private status: TrainerState = 'starting';
@@ -82,7 +84,10 @@ export class TrainerProcess {
       if (performance.now() - startedMs > healthyMs) this.backOffMs = firstBackOffMs;
       this.options.log(`the trainer ended with ${signal ?? `code ${code}`}; it is started again`);
       this.status = 'restarting';
-      this.restart = setTimeout(() => this.start(), this.backOffMs);
+      this.restart = setTimeout(() => {
+        this.restarts++;
+        this.start();
+      }, this.backOffMs);
       this.backOffMs = Math.min(maxBackOffMs, 2 * this.backOffMs);
     });
   }

@@ -25,6 +25,8 @@ class EngineHost {
   private loader: AdapterLoader | null = null;
   private events: SequenceEvent[] = [];
   private numUnsent = 0;
+  /** Steps that the gateway has heard of. */
+  private toldSteps = 0;
   private wake: () => void = () => {};
   private closing = false;
 
@@ -95,10 +97,13 @@ class EngineHost {
     }
   }
 
+  /** A step is told also where nothing came of it yet, as in the middle of a prompt. */
   private flush(loop: StepLoop): void {
-    if (this.events.length === 0) return;
+    const { numSteps } = loop;
+    if (this.events.length === 0 && numSteps === this.toldSteps) return;
     const events = this.events;
     this.events = [];
+    this.toldSteps = numSteps;
     this.send({ kind: 'events', events, stats: loop.stats() });
   }
 

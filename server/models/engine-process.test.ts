@@ -8,7 +8,7 @@ import { after, describe, test } from 'node:test';
 import { systemClock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
 import { specOf } from '../../test/specs.ts';
-import type { AdapterSource } from '../batching/engine.ts';
+import type { AdapterSource, StepRecord } from '../batching/engine.ts';
 import type { SequenceEvent } from '../batching/request.ts';
 import { startEngine } from './engine-process.ts';
 import { nextToken } from './fake-engine.ts';
@@ -22,10 +22,17 @@ const vocabSize = 64;
 const engines: Engine[] = [];
 after(() => Promise.all(engines.map((engine) => engine.close())));
 
-async function start(options: { startTimeoutMs?: number; folder?: string } = {}): Promise<Engine> {
+interface StartOptions {
+  readonly startTimeoutMs?: number;
+  readonly folder?: string;
+  readonly onStep?: (step: StepRecord) => void;
+}
+
+async function start(options: StartOptions = {}): Promise<Engine> {
   const engine = await startEngine({
     version: 'test',
     clock: systemClock,
+    onStep: options.onStep,
     startTimeoutMs: options.startTimeoutMs ?? startTimeoutMs,
     log: () => {},
     host: {
@@ -120,6 +127,29 @@ function adapterFile(id: string): AdapterSource {
 }
 
 describe('a host that serves', () => {
+  test('tells of each step, also of those in the middle of a prompt', async () => {
+    const steps: StepRecord[] = [];
+    const engine = await start({ onStep: (step) => void steps.push(step) });
+    const promptTokens = Array.from({ length: 160 }, (_, index) => index % 50);
+    const ended = new Promise<void>((resolve) => {
+      const spec = specOf('long', { promptTokens, maxTokens: 3 });
+      engine.submit(spec, ({ kind }) => kind === 'end' && resolve());
+    });
+    await within(5_000, ended);
+    // Chunks of 64 tokens at most; the last of them gives the first token.
+    assert.deepEqual(
+      steps.map(({ batchTokens, batchSequences }) => [batchTokens, batchSequences]),
+      [
+        [64, 1],
+        [64, 1],
+        [32, 1],
+        [1, 1],
+        [1, 1],
+      ],
+    );
+    for (const { lastStepMs, predictedStepMs } of steps) assert.ok(lastStepMs > 0 && predictedStepMs >= 0);
+  });
+
   test('answers, and sequences side by side do not disturb each other', async () => {
     const engine = await start();
     await Promise.all(Array.from({ length: 8 }, () => serves(engine)));

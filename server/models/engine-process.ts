@@ -10,6 +10,7 @@ import {
   type EngineStats,
   type InferenceEngine,
   noStats,
+  type StepRecord,
 } from '../batching/engine.ts';
 import type { SequenceEvent, SequenceSpec } from '../batching/request.ts';
 import type { FromHost, HostOptions, HostStats, ToHost } from './host-messages.ts';
@@ -18,6 +19,8 @@ import { HostProcess, type HostProcessOptions } from './host-process.ts';
 export interface EngineProcessOptions extends HostProcessOptions {
   readonly version: string;
   readonly host: HostOptions;
+  /** Is told of each step of the host; must be quick. */
+  readonly onStep?: ((step: StepRecord) => void) | undefined;
 }
 
 /** An adapter that the host was asked to load, and who waits for it. */
@@ -43,6 +46,7 @@ class EngineProcess implements InferenceEngine {
   vocabSize = 0;
   private readonly process: HostProcess<FromHost, Ready>;
   private readonly listeners = new Map<string, (event: SequenceEvent) => void>();
+  private readonly onStep: EngineProcessOptions['onStep'];
   private hostStats: HostStats = noStats;
   private isShared = false;
   /** Given to the next host when one dies. */
@@ -50,6 +54,7 @@ class EngineProcess implements InferenceEngine {
 
   constructor(options: EngineProcessOptions) {
     this.version = options.version;
+    this.onStep = options.onStep;
     this.process = new HostProcess<FromHost, Ready>(options, {
       entry: 'engine-host.js',
       load: () =>
@@ -147,6 +152,7 @@ class EngineProcess implements InferenceEngine {
   }
 
   private dispatch(events: readonly SequenceEvent[], stats: HostStats): void {
+    if (stats.steps !== this.hostStats.steps) this.onStep?.(stats);
     this.hostStats = stats;
     for (const event of events) {
       const listener = this.listeners.get(event.id);

@@ -34,7 +34,7 @@ export type HostStats = Omit<EngineStats, 'restarts'>;
 
 export type FromHost =
   | { readonly kind: 'ready'; readonly maxContext: number; readonly vocabSize: number }
-  /** All events of one step, in order. */
+  /** All events of one step, in order; a step may have none. */
   | { readonly kind: 'events'; readonly events: readonly SequenceEvent[]; readonly stats: HostStats }
   /** An adapter can be used from now on, or why not. */
   | { readonly kind: 'adapter'; readonly id: string; readonly problem: string | null }

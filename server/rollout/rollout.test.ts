@@ -11,6 +11,7 @@ import type { Aliases } from '../../core/registry/aliases.ts';
 import { learningLayout } from '../../core/registry/learning-layout.ts';
 import type { AdapterSource } from '../batching/engine.ts';
 import { Rollout } from './rollout.ts';
+import type { AliasMove } from './watched-move.ts';
 
 const base = `sha256:${'a'.repeat(64)}`;
 const shortBase = 'sha256:aaaaaaaaaaaa';
@@ -45,9 +46,14 @@ class Engine {
   }
 }
 
-async function open(engine: Engine, maxRows = 64): Promise<Rollout> {
+async function open(engine: Engine, maxRows = 64, onMove?: (move: AliasMove) => void): Promise<Rollout> {
   const layout = learningLayout(root);
-  const rollout = await Rollout.open({ layout, maxRows, now: () => new Date('2026-01-02T03:04:05Z') });
+  const rollout = await Rollout.open({
+    layout,
+    maxRows,
+    now: () => new Date('2026-01-02T03:04:05Z'),
+    onMove,
+  });
   await rollout.serve({ id: 'm', base, shortBase, engine });
   return rollout;
 }
@@ -380,4 +386,31 @@ test('after an undo a version whose ancestors cannot be read is not served', asy
   rmSync(join(learningLayout(root).adapters, parent), { recursive: true });
   const { stable, previous } = await rollout.undo('m', 't', ['z']);
   assert.deepEqual([stable, previous.includes(child)], [null, false]);
+});
+
+test('every move that changes what is served is told, and every one that failed', async () => {
+  const moves: AliasMove[] = [];
+  const engine = new Engine();
+  const rollout = await open(engine, 64, (move) => void moves.push(move));
+  const first = await publish();
+  const second = await publish({ parent: first, rows: ['r'] });
+  await rollout.promote('m', 't', first);
+  await rollout.promote('m', 't', first);
+  await rollout.setCanary('m', 't', { adapter: second, share: 0.5 });
+  await rollout.conclude('m', 't', second, 'promote');
+  await rollout.undo('m', 't', ['r']);
+  await rollout.rollback('m', 't');
+  await assert.rejects(rollout.promote('m', 't', '0123456789ab'), refusedAs('version_not_found'));
+  const served = (of: AliasMove['after']) => [of.stable, of.canary];
+  assert.deepEqual(
+    moves.map(({ verb, before, after, error }) => [verb, served(before), served(after), error === null]),
+    [
+      ['promote', [null, null], [first, null], true],
+      ['canary', [first, null], [first, second], true],
+      ['conclude', [first, second], [second, null], true],
+      ['undo', [second, null], [first, null], true],
+      ['rollback', [first, null], [null, null], true],
+      ['promote', [null, null], [null, null], false],
+    ],
+  );
 });

@@ -23,6 +23,7 @@ import { armOf } from './experiment/assign.ts';
 import { Residents } from './residents.ts';
 import { concluded, type TrialEnd } from './trial-moves.ts';
 import { type Pin, versionId } from './version-id.ts';
+import { type AliasMove, watchedMove } from './watched-move.ts';
 
 /** A model whose versions are rolled out. */
 export interface RolledModel {
@@ -49,6 +50,8 @@ export interface RolloutOptions {
   /** Sum of the ranks that an engine has room for. */
   readonly maxRows: number;
   readonly now: () => Date;
+  /** Hears of each move of an alias; must be quick. */
+  readonly onMove?: ((move: AliasMove) => void) | undefined;
 }
 
 type Move = (aliases: TenantAliases) => TenantAliases | null | Promise<TenantAliases>;
@@ -142,18 +145,19 @@ export class Rollout {
     adapter: string | null,
     options: { readonly pinned: boolean } = { pinned: false },
   ): Promise<TenantAliases> {
-    const base = await this.ready(model, tenant, adapter);
-    const at = this.options.now().toISOString();
-    const move: Move = async (aliases) => {
-      await this.refuseUndone(aliases, adapter);
-      return promoted(aliases, adapter, { at, ...options });
-    };
-    return this.move(model, tenant, move, base);
+    const { now } = this.options;
+    const change = (aliases: TenantAliases): TenantAliases =>
+      promoted(aliases, adapter, { at: now().toISOString(), ...options });
+    return this.watched({ model, tenant, verb: 'promote', adapter }, () =>
+      this.pointTo(model, tenant, adapter, change),
+    );
   }
 
   /** Back to the version before. Throws invalid_argument when there is none. */
   async rollback(model: string, tenant: string): Promise<TenantAliases> {
-    return this.move(model, tenant, (aliases) => rolledBack(aliases));
+    return this.watched({ model, tenant, verb: 'rollback', adapter: null }, () =>
+      this.move(model, tenant, (aliases) => rolledBack(aliases)),
+    );
   }
 
   /** Gives a share of the conversations to a version; null ends that. */
@@ -163,25 +167,30 @@ export class Rollout {
     canary: { readonly adapter: string; readonly share: number } | null,
   ): Promise<TenantAliases> {
     const adapter = canary?.adapter ?? null;
-    const base = await this.ready(model, tenant, adapter);
-    const move: Move = async (aliases) => {
-      await this.refuseUndone(aliases, adapter);
-      return { ...aliases, canary };
-    };
-    return this.move(model, tenant, move, base);
+    return this.watched({ model, tenant, verb: 'canary', adapter }, () =>
+      this.pointTo(model, tenant, adapter, (aliases) => ({ ...aliases, canary })),
+    );
   }
 
   async setShadow(model: string, tenant: string, adapter: string | null): Promise<TenantAliases> {
-    const base = await this.ready(model, tenant, adapter);
-    const move: Move = async (aliases) => {
-      await this.refuseUndone(aliases, adapter);
-      return { ...aliases, shadow: adapter };
-    };
-    return this.move(model, tenant, move, base);
+    return this.watched({ model, tenant, verb: 'shadow', adapter }, () =>
+      this.pointTo(model, tenant, adapter, (aliases) => ({ ...aliases, shadow: adapter })),
+    );
   }
 
   /** Ends the trial of a version. False when it is neither canary nor stable any more, so that nothing is left to do. */
   async conclude(model: string, tenant: string, adapter: string, end: TrialEnd): Promise<boolean> {
+    return this.watched({ model, tenant, verb: 'conclude', adapter }, () =>
+      this.concludeTrial(model, tenant, adapter, end),
+    );
+  }
+
+  private async concludeTrial(
+    model: string,
+    tenant: string,
+    adapter: string,
+    end: TrialEnd,
+  ): Promise<boolean> {
     const base = end === 'promote' ? await this.ready(model, tenant, adapter) : undefined;
     const at = this.options.now().toISOString();
     const before = this.of(model, tenant);
@@ -202,11 +211,13 @@ export class Rollout {
 
   /** No version that has learned one of the rows is served any more; what is merged into the base is not looked at. */
   async undo(model: string, tenant: string, rows: readonly string[]): Promise<TenantAliases> {
-    return this.move(model, tenant, async (aliases) => {
-      const clean = await this.withoutRows(aliases, rows);
-      if (clean.stable !== aliases.stable) await this.ready(model, tenant, clean.stable);
-      return clean;
-    });
+    return this.watched({ model, tenant, verb: 'undo', adapter: null }, () =>
+      this.move(model, tenant, async (aliases) => {
+        const clean = await this.withoutRows(aliases, rows);
+        if (clean.stable !== aliases.stable) await this.ready(model, tenant, clean.stable);
+        return clean;
+      }),
+    );
   }
 
   /** Whether a version is of the base, has learned nothing that was undone, and builds on nothing that was taken back. */
@@ -276,6 +287,29 @@ export class Rollout {
       residents.manifestOf(adapter) ?? (await readAdapter(this.options.layout.adapters, adapter));
     if (manifest.model !== id || manifest.base !== base || manifest.tenant !== tenant)
       throw notFound(adapter);
+  }
+
+  private watched<T>(
+    about: Pick<AliasMove, 'model' | 'tenant' | 'verb' | 'adapter'>,
+    move: () => Promise<T>,
+  ): Promise<T> {
+    const { now, onMove } = this.options;
+    return watchedMove({ ...about, now, onMove, aliases: () => this.of(about.model, about.tenant) }, move);
+  }
+
+  /** A move that makes an alias point to an adapter, which is in the engine by then and holds nothing that was undone. */
+  private async pointTo(
+    model: string,
+    tenant: string,
+    adapter: string | null,
+    change: (aliases: TenantAliases) => TenantAliases,
+  ): Promise<TenantAliases> {
+    const base = await this.ready(model, tenant, adapter);
+    const move: Move = async (aliases) => {
+      await this.refuseUndone(aliases, adapter);
+      return change(aliases);
+    };
+    return this.move(model, tenant, move, base);
   }
 
   /** Within `base`, where it is given: nothing that was made ready for one base becomes an alias on another. */

@@ -75,13 +75,14 @@ async function openServer(
     check: options.check ?? inPlace,
   });
   const models = createCatalogue([model]);
-  const metrics = new Metrics(() => []);
+  const metrics = new Metrics({ engines: () => [] });
   const app = await createApp({
     models,
     limits,
     keys: options.keys ?? [],
     clock: systemClock,
     metrics,
+    tracing: null,
     logger: pino({ level: 'silent' }),
     readiness: { draining: false },
     learning: null,

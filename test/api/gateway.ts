@@ -13,7 +13,8 @@ import { type AppOptions, createAdminApp, createApp } from '../../server/http/ap
 import type { ApiKey } from '../../server/http/auth.ts';
 import type { HttpLimits } from '../../server/http/limits.ts';
 import type { Learning } from '../../server/learning/learning.ts';
-import { Metrics } from '../../server/observability/metrics.ts';
+import { Metrics, type MetricsOptions } from '../../server/observability/metrics.ts';
+import type { Tracing } from '../../server/observability/tracing.ts';
 import { createCatalogue } from '../../server/served-models.ts';
 import { fixturePath } from '../root.ts';
 import { createLoopEngine, type LoopEngine } from './loop-engine.ts';
@@ -28,6 +29,9 @@ export interface GatewayOptions {
   /** What is served in place of the model, and what learns from it; it is closed with the gateway. */
   readonly adapt?: (model: ServedGenerator) => ServedGenerator;
   readonly learning?: (model: ServedGenerator) => Promise<Learning>;
+  readonly metrics?: Omit<MetricsOptions, 'engines'>;
+  /** Is closed with the gateway. */
+  readonly tracing?: Tracing;
 }
 
 export interface Gateway {
@@ -109,9 +113,13 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     limits: { ...defaults, ...options.limits },
     keys: options.keys ?? [],
     clock: systemClock,
-    metrics: new Metrics(() => [
-      { model: model.id, version: model.version, stats: engine.stats(), state: engine.state() },
-    ]),
+    metrics: new Metrics({
+      ...options.metrics,
+      engines: () => [
+        { model: model.id, version: model.version, stats: engine.stats(), state: engine.state() },
+      ],
+    }),
+    tracing: options.tracing ?? null,
     logger: pino({ level: 'info' }, sink),
     readiness: { draining: false },
     learning,
@@ -133,6 +141,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
       for (const app of apps) app.server.closeAllConnections();
       await Promise.all([model.encoder.close(), ...apps.map((app) => app.close())]);
       await learning?.close();
+      await options.tracing?.close();
     },
   };
 }

@@ -1,10 +1,10 @@
 /** POST /v1/embeddings. */
 import type { FastifyInstance } from 'fastify';
 import { MillraceError } from '../../../core/errors.ts';
-import { accountOf, type Context, encoderOf } from '../context.ts';
+import { batched } from '../batched.ts';
+import { type Context, encoderOf } from '../context.ts';
 import { encodeTexts, promptsOf, refuse } from '../openai/parse.ts';
 import { EmbeddingBody } from '../openai/schemas.ts';
-import { whileConnected } from '../while-connected.ts';
 
 export function embeddingRoutes(app: FastifyInstance, context: Context): void {
   app.post<{ Body: EmbeddingBody }>(
@@ -24,27 +24,24 @@ export function embeddingRoutes(app: FastifyInstance, context: Context): void {
         throw new MillraceError('context_length_exceeded', details, { param: 'input' });
       }
       const promptTokens = inputs.reduce((sum, input) => sum + input.length, 0);
-      const settle = accountOf(request).reserve(promptTokens);
-      const startMs = context.clock.nowMs();
-      try {
-        const vectors = await whileConnected(reply, (signal) => model.engine.embed(inputs, { signal }));
-        const tookMs = context.clock.nowMs() - startMs;
-        const measures = { tookMs, queueMs: null, ttftMs: null, promptTokens, completionTokens: 0 };
-        context.metrics.record({ operation: 'embeddings', model: model.id, status: 200, ...measures });
-        reply.header('x-millrace-version', model.version);
-        return {
-          object: 'list',
-          data: vectors.map((vector, index) => ({
-            object: 'embedding',
-            index,
-            embedding: body.encoding_format === 'base64' ? base64Of(vector) : Array.from(vector),
-          })),
-          model: model.id,
-          usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
-        };
-      } finally {
-        settle(promptTokens);
-      }
+      const vectors = await batched(context, request, reply, {
+        operation: 'embeddings',
+        model,
+        name: body.model,
+        promptTokens,
+        run: (signal) => model.engine.embed(inputs, { signal }),
+      });
+      reply.header('x-millrace-version', model.version);
+      return {
+        object: 'list',
+        data: vectors.map((vector, index) => ({
+          object: 'embedding',
+          index,
+          embedding: body.encoding_format === 'base64' ? base64Of(vector) : Array.from(vector),
+        })),
+        model: model.id,
+        usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
+      };
     },
   );
 }

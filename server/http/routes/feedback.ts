@@ -29,6 +29,8 @@ export function feedbackRoutes(app: FastifyInstance, context: Context): void {
       if (subject.kind === 'demonstration') generatorOf(context, subject.model);
       const idempotency = idempotencyOf(request.headers['idempotency-key'], request.body);
       const record = await learning.keeper.call('feedback', { tenant, account: name, subject, idempotency });
+      const receivedMs = Date.parse(record.receivedAt);
+      context.metrics.learning.recordFeedback({ id: record.id, kind: record.signal.kind, receivedMs });
       learning.wake();
       learning.trials.observeFeedback(record);
       return reply.code(202).send({ id: record.id, object: 'feedback', durable: true });

@@ -8,7 +8,8 @@ import type { Recollection } from '../../memory/memory.ts';
 import type { Route } from '../../rollout/rollout.ts';
 import type { Account } from '../auth.ts';
 import { accountOf, type Context, targetOf } from '../context.ts';
-import { generate, type StreamOptions } from '../generation.ts';
+import { generate } from '../generation.ts';
+import type { StreamOptions } from '../generation-options.ts';
 import { keepOf } from '../keep.ts';
 import { chatObserverOf, observerOf } from '../observe.ts';
 import { chatFormatter, completionFormatter } from '../openai/format.ts';
@@ -58,6 +59,7 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
         completion,
         formatter,
         stream,
+        said,
         onAnswer,
         onOutcome,
       });
@@ -89,7 +91,7 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
       const onAnswer = keepOf(context, account, { store: body.store, answer });
       const onOutcome = observerOf(context, { completion, route, stickyKey });
       const operation = 'text_completion';
-      const options = { operation, completion, formatter, stream, onAnswer, onOutcome } as const;
+      const options = { operation, completion, formatter, stream, said, onAnswer, onOutcome } as const;
       return generate(context, request, reply, options);
     },
   );

@@ -3,11 +3,11 @@ import type { FastifyInstance } from 'fastify';
 import { MillraceError } from '../../../core/errors.ts';
 import type { ScoringInput } from '../../batching/engine.ts';
 import type { ServedGenerator } from '../../completion/served-model.ts';
-import { accountOf, type Context, generatorOf } from '../context.ts';
+import { batched } from '../batched.ts';
+import { type Context, generatorOf } from '../context.ts';
 import { fieldLimits } from '../limits.ts';
 import { encodeTexts, refuse } from '../openai/parse.ts';
 import { ScoreBody } from '../openai/schemas.ts';
-import { whileConnected } from '../while-connected.ts';
 
 type Item = ScoreBody['input'][number];
 
@@ -22,31 +22,28 @@ export function scoreRoutes(app: FastifyInstance, context: Context): void {
       if (scorer === null) refuse(`"${model.id}" cannot score texts.`, 'model');
       const inputs = await inputsOf(body.input, model, scorer.maxContext);
       const promptTokens = inputs.reduce((sum, { tokens }) => sum + tokens.length, 0);
-      const settle = accountOf(request).reserve(promptTokens);
-      const startMs = context.clock.nowMs();
-      try {
-        const scores = await whileConnected(reply, (signal) => scorer.score(inputs, { signal }));
-        const tookMs = context.clock.nowMs() - startMs;
-        const measures = { tookMs, queueMs: null, ttftMs: null, promptTokens, completionTokens: 0 };
-        context.metrics.record({ operation: 'score', model: model.id, status: 200, ...measures });
-        reply.header('x-millrace-version', model.version);
-        return {
-          object: 'list',
-          data: scores.map(({ logprobs, isGreedy }, index) => ({
-            object: 'score',
-            index,
-            logprob: logprobs.reduce((sum, value) => sum + value, 0),
-            num_tokens: logprobs.length,
-            is_greedy: isGreedy,
-            token_logprobs: Array.from(logprobs),
-          })),
-          model: model.id,
-          system_fingerprint: model.version,
-          usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
-        };
-      } finally {
-        settle(promptTokens);
-      }
+      const scores = await batched(context, request, reply, {
+        operation: 'score',
+        model,
+        name: body.model,
+        promptTokens,
+        run: (signal) => scorer.score(inputs, { signal }),
+      });
+      reply.header('x-millrace-version', model.version);
+      return {
+        object: 'list',
+        data: scores.map(({ logprobs, isGreedy }, index) => ({
+          object: 'score',
+          index,
+          logprob: logprobs.reduce((sum, value) => sum + value, 0),
+          num_tokens: logprobs.length,
+          is_greedy: isGreedy,
+          token_logprobs: Array.from(logprobs),
+        })),
+        model: model.id,
+        system_fingerprint: model.version,
+        usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
+      };
     },
   );
 }

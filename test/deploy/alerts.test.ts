@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { chartFile, type Labels, namespace, releaseName, render, withoutHelm } from './chart.ts';
+import { valueSets } from './value-sets.ts';
+
+const isHere = spawnSync('promtool', ['--version']).status === 0;
+const skip = withoutHelm || (isHere ? false : 'promtool, of Prometheus, is not here');
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-alerts-'));
+after(() => rmSync(folder, { recursive: true }));
+
+/** JSON is YAML. */
+function write(name: string, content: object): string {
+  const path = join(folder, name);
+  writeFileSync(path, JSON.stringify(content));
+  return path;
+}
+
+function promtool(...args: string[]): void {
+  const { status, stdout, stderr } = spawnSync('promtool', args, { encoding: 'utf8' });
+  assert.equal(status, 0, stdout + stderr);
+}
+
+const find = (set: string, kind: string) => render(valueSets[set]!).find((each) => each.kind === kind)!;
+
+test('Prometheus takes the rules, the queries of the dashboard and that of KEDA', { skip }, () => {
+  const { panels } = JSON.parse(chartFile('dashboards/millrace.json')) as {
+    panels: { targets: { expr: string }[] }[];
+  };
+  const queries = panels.flatMap(({ targets }) =>
+    targets.map(({ expr }) => expr.replace(/\$__\w+/g, '5m').replace(/\$(namespace|service)/g, 'x')),
+  );
+  queries.push(find('KEDA', 'ScaledObject').spec.triggers[0].metadata.query);
+  const rules = queries.map((expr, at) => ({ record: `query_${at}`, expr }));
+  promtool('check', 'rules', write('queries.yaml', { groups: [{ name: 'queries', rules }] }));
+  promtool('check', 'rules', write('rules.yaml', find('monitoring', 'PrometheusRule').spec));
+});
+
+interface Series {
+  readonly series: string;
+  /** As promtool writes them: "0+2x40" begins at 0 and grows by 2, forty times. */
+  readonly values: string;
+}
+
+function series(name: string, labels: Labels, values: string): Series {
+  const text = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+  return { series: `${name}{${text.join()}}`, values };
+}
+
+const ofPod = { namespace, service: `${releaseName}-millrace`, pod: 'p', model: 'm' };
+const ready = series('millrace_engine_ready', ofPod, '1x40');
+
+/** By alert, samples after twenty minutes of which it fires, one in half a minute; of the others none does. */
+const causes: Readonly<Record<string, readonly Series[]>> = {
+  MillraceDown: [],
+  MillraceEngineNotReady: [series('millrace_engine_ready', ofPod, '0x40')],
+  MillraceEngineRestarting: [ready, series('millrace_engine_restarts_total', ofPod, '0 1 2 3 4x37')],
+  MillraceRefusing: [
+    ready,
+    series('millrace_requests_total', { ...ofPod, status: '200' }, '0+90x40'),
+    series('millrace_requests_total', { ...ofPod, status: '429' }, '0+10x40'),
+  ],
+  MillraceFailing: [
+    ready,
+    series('millrace_requests_total', { ...ofPod, status: '200' }, '0+90x40'),
+    series('millrace_requests_total', { ...ofPod, status: '500' }, '0+2x40'),
+  ],
+  MillraceSlowFirstToken: [
+    ready,
+    ...['2.5', '5', '+Inf'].map((le, at) =>
+      series('gen_ai_server_time_to_first_token_seconds_bucket', { ...ofPod, le }, `0+${1 + at * 50}x40`),
+    ),
+  ],
+  MillracePreempting: [ready, series('millrace_preemptions_total', ofPod, '0+1x40')],
+  MillraceTrainerRestarting: [ready, series('millrace_trainer_restarts_total', ofPod, '0 1 2 3 4x37')],
+  MillraceNotKeeping: [ready, series('millrace_unkept_responses_total', ofPod, '0x30 1x10')],
+};
+
+test('each alert fires when it should, and no other one does then', { skip }, () => {
+  const { spec } = find('monitoring', 'PrometheusRule');
+  const alerts: string[] = spec.groups[0].rules.map(({ alert }: { alert: string }) => alert);
+  assert.deepEqual([...alerts].sort(), Object.keys(causes).sort());
+  const tests = alerts.map((alert) => ({
+    interval: '30s',
+    input_series: causes[alert],
+    promql_expr_test: alerts.map((other) => ({
+      expr: `count(ALERTS{alertname="${other}",alertstate="firing"}) or vector(0)`,
+      eval_time: '20m',
+      exp_samples: [{ labels: '{}', value: other === alert ? 1 : 0 }],
+    })),
+  }));
+  const rules = write('rules.yaml', spec);
+  const file = write('tests.yaml', { rule_files: [rules], evaluation_interval: '30s', tests });
+  promtool('test', 'rules', file);
+});
