@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import { identityOf, isRunning } from './process-identity.ts';
+import { identityOf, isOtherRunning, isRunning } from './process-identity.ts';
 
 test('a process runs under its identity until it has ended', async () => {
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
@@ -21,6 +21,11 @@ const skip = existsSync('/proc/self/stat') ? false : 'this system does not tell 
 test('another process under the same number is another one', { skip }, () => {
   const [pid, start] = identityOf(process.pid).split('@');
   assert.ok(!isRunning(`${pid}@${Number(start) - 1}`));
+});
+
+test('under the own number there is no other process', () => {
+  for (const identity of [identityOf(process.pid), String(process.pid)]) assert.ok(!isOtherRunning(identity));
+  assert.ok(isOtherRunning(identityOf(process.ppid)));
 });
 
 test('what is no identity does not run', () => {

@@ -16,6 +16,10 @@ export function isRunning(identity: string): boolean {
   return told === null || (!told.hasEnded && (start === undefined || start === told.start));
 }
 
+/** The same of a process that is not this one: under this one's number it is a predecessor, which has ended. */
+export const isOtherRunning = (identity: string): boolean =>
+  identity.split('@')[0] !== String(process.pid) && isRunning(identity);
+
 function isThere(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -1,7 +1,7 @@
 /** Folders that were being written when their process died. */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isRunning } from '../process-identity.ts';
+import { isOtherRunning } from '../process-identity.ts';
 
 /** Removes what begins so, unless the process whose number `writerOf` finds in the name still runs; null is nobody's. */
 export async function sweepLeftovers(
@@ -12,7 +12,7 @@ export async function sweepLeftovers(
   const names = await readdir(folder).catch((): string[] => []);
   for (const name of names.filter((each) => each.startsWith(prefix))) {
     const writer = writerOf(name);
-    if (writer !== null && writer !== String(process.pid) && isRunning(writer)) continue;
+    if (writer !== null && isOtherRunning(writer)) continue;
     await rm(join(folder, name), { recursive: true, force: true });
   }
 }

@@ -3,10 +3,10 @@
  * fails, and every answer is that of one version alone, token for token.
  */
 import { median } from '../median.ts';
-import { type StreamedChat, withChatLoad } from './chat-load.ts';
+import { errorsOf, type StreamedChat, withChatLoad } from './chat-load.ts';
 import { type Base, basesOf, chat, consolidate, type Endpoint, moveBase, operate } from './endpoint.ts';
 import { inventFacts } from './invented-facts.ts';
-import type { Figure, Finding, Lab } from './measure.ts';
+import { count, type Figure, type Finding, type Lab } from './measure.ts';
 import { growthOf, watchMemory } from './memory-watch.ts';
 import { targets } from './targets.ts';
 import { settle, teach, warmUp } from './teach.ts';
@@ -52,7 +52,7 @@ export async function measureBaseSwaps(lab: Lab, options: Partial<BaseSwapOption
     return moves;
   }).finally(() => memory.stop());
   const run = { chats, known, tookMs, growth: growthOf(memory.samples) };
-  const errors = [...new Set(chats.flatMap(({ error }) => error ?? []))].slice(0, 5);
+  const errors = errorsOf(chats);
   const unlike = chats
     .filter((each) => each.ok && expectedOf(each, known) !== each.text)
     .slice(0, numExamples)
@@ -115,12 +115,6 @@ function figuresOf(run: {
   const { chats, known, tookMs, growth } = run;
   const good = chats.filter(({ ok }) => ok);
   const telling = new Set([...known.values()].map((texts) => JSON.stringify([...texts])));
-  const count = (name: string, value: number, bound: Figure['bound']): Figure => ({
-    name,
-    value,
-    unit: 'count',
-    bound,
-  });
   const time = (name: string, value: number | null): Figure => ({ name, value, unit: 'ms', bound: null });
   return [
     count('moves', tookMs.length, null),

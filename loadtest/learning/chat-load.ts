@@ -104,6 +104,10 @@ export interface LoadOptions extends Omit<StreamQuestion, 'text' | 'version'> {
 /** Chats that have ended, in the order of their ends; the oldest are forgotten beyond a limit. */
 export type Chats = readonly StreamedChat[];
 
+/** The first few different ones. */
+export const errorsOf = (chats: Chats): string[] =>
+  [...new Set(chats.flatMap(({ error }) => error ?? []))].slice(0, 5);
+
 const maxKept = 50_000;
 
 /**

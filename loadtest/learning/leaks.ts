@@ -6,7 +6,7 @@
 import { searchFolder } from './byte-search.ts';
 import { withChatLoad } from './chat-load.ts';
 import { chat, type Endpoint, type Fate, giveFeedback } from './endpoint.ts';
-import type { Figure, Finding, Lab } from './measure.ts';
+import { count, type Figure, type Finding, type Lab } from './measure.ts';
 import { plantSecrets, type Secret } from './secrets.ts';
 import { settleAll } from './teach.ts';
 import { type Deadline, inParallel } from './wait.ts';
@@ -117,12 +117,6 @@ function figuresOf(run: {
   readonly numAsked: number;
   readonly states: Readonly<Record<string, number>>;
 }): Figure[] {
-  const count = (name: string, value: number, bound: Figure['bound']): Figure => ({
-    name,
-    value,
-    unit: 'count',
-    bound,
-  });
   const distinct = (leaks: readonly Leak[]): number => new Set(leaks.map(({ value }) => value)).size;
   return [
     count('secrets given away', run.numSecrets, null),

@@ -13,6 +13,13 @@ export interface Figure {
   readonly bound: { readonly most: number } | { readonly least: number } | null;
 }
 
+export const count = (name: string, value: number, bound: Figure['bound']): Figure => ({
+  name,
+  value,
+  unit: 'count',
+  bound,
+});
+
 export interface Drawing {
   /** Of the file, without its ending. */
   readonly name: string;

@@ -7,7 +7,7 @@ import { chat, type Endpoint, operate } from './endpoint.ts';
 import { type Fact, isRight } from './facts.ts';
 import { adapterOf } from './fingerprint.ts';
 import { inventFacts } from './invented-facts.ts';
-import type { Figure, Finding, Lab } from './measure.ts';
+import { count, type Figure, type Finding, type Lab } from './measure.ts';
 import { quantileOf } from './quantile.ts';
 import { targets } from './targets.ts';
 import { servedBy, settle, teach, untilServed, warmUp } from './teach.ts';
@@ -118,12 +118,6 @@ const isBy = ({ fingerprints }: StreamedChat, adapter: string | null): boolean =
 function figuresOf(rollbacks: readonly Rollback[], numFailed: number): Figure[] {
   const last = rollbacks.map(({ lastBadMs }) => lastBadMs);
   const replies = rollbacks.map(({ replyMs }) => replyMs);
-  const count = (name: string, value: number, bound: Figure['bound']): Figure => ({
-    name,
-    value,
-    unit: 'count',
-    bound,
-  });
   return [
     {
       name: 'rollback to last new answer by the bad version, median',

@@ -4,11 +4,11 @@
  */
 
 import { median } from '../median.ts';
-import { type StreamedChat, withChatLoad } from './chat-load.ts';
+import { errorsOf, type StreamedChat, withChatLoad } from './chat-load.ts';
 import { type Endpoint, operate } from './endpoint.ts';
 import { goldensOf, isTelling, type Judged, judge } from './goldens.ts';
 import { inventFacts } from './invented-facts.ts';
-import type { Figure, Finding, Lab } from './measure.ts';
+import { count, type Figure, type Finding, type Lab } from './measure.ts';
 import { growthOf, type MemorySample, watchMemory } from './memory-watch.ts';
 import { type Felt, feltBetween } from './streams-report.ts';
 import { targets } from './targets.ts';
@@ -113,9 +113,6 @@ async function makeTwo(
   throw new Error('eight lessons did not give two versions');
 }
 
-const errorsOf = (chats: readonly StreamedChat[]): string[] =>
-  [...new Set(chats.flatMap(({ error }) => error ?? []))].slice(0, 5);
-
 function figuresOf(run: {
   readonly chats: readonly StreamedChat[];
   readonly judged: Judged;
@@ -126,12 +123,6 @@ function figuresOf(run: {
   readonly numSwapped: number;
   readonly numTelling: number;
 }): Figure[] {
-  const count = (name: string, value: number, bound: Figure['bound']): Figure => ({
-    name,
-    value,
-    unit: 'count',
-    bound,
-  });
   const p99Of = (felt: readonly Felt[]): number | null =>
     median(felt.map(({ interTokenP99Ms }) => interTokenP99Ms));
   const [without, within] = [p99Of(run.still), p99Of(run.swapping)];

@@ -4,6 +4,8 @@
 import { createRng, type Rng } from '../../core/rng.ts';
 import type { SequenceSpec, TokenLogprob } from './request.ts';
 
+const none: readonly number[] = [];
+
 export class Sequence {
   readonly spec: SequenceSpec;
   readonly arrivalMs: number;
@@ -51,7 +53,7 @@ export class Sequence {
   /** What the guide would have next: a token of it, at its end one that ends the text. */
   get guided(): readonly number[] {
     const { sampling, stopTokenIds } = this.spec;
-    if (sampling.guide === null || !this.isGuided) return [];
+    if (sampling.guide === null || !this.isGuided) return none;
     const next = sampling.guide.tokens[this.numGenerated];
     return next === undefined ? stopTokenIds : [next];
   }

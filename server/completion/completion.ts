@@ -6,6 +6,7 @@ import { createDeferred, type Deferred } from '../../core/deferred.ts';
 import { createStreamDecoder } from '../../core/tokenizer/stream-decoder.ts';
 import type { StreamDecoder } from '../../core/tokenizer/tokenizer.ts';
 import type { SamplingParams, SequenceEvent, TokenLogprob } from '../batching/request.ts';
+import type { Phase } from '../observability/request-metrics.ts';
 import type { ServedGenerator } from './served-model.ts';
 import { StopMatcher } from './stop-matcher.ts';
 
@@ -60,11 +61,9 @@ export interface CompletionResult {
   readonly queueMs: number;
 }
 
-/** What a request's sequence that has come furthest is at. */
-export type Phase = 'queued' | 'prefill' | 'decode';
-
 /** How far a request has come, also one that has failed. Times count from when it was handed to the engine. */
 export interface Progress {
+  /** What its sequence that has come furthest is at. */
   readonly phase: Phase;
   /** The longest wait for a slot; null while none was given. */
   readonly queueMs: number | null;

@@ -1,5 +1,6 @@
 /** Work of a batch host for one caller: within the caller's limits, given up when the client leaves, counted and traced. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { clientLeft } from '../observability/request-metrics.ts';
 import { accountOf, type Context } from './context.ts';
 import { errorTypeOf, failureOf } from './error-reply.ts';
 import { whileConnected } from './while-connected.ts';
@@ -12,9 +13,6 @@ export interface BatchedWork<T> {
   readonly promptTokens: number;
   run(signal: AbortSignal): Promise<T>;
 }
-
-/** Status of a client that left before it had its answer. */
-const clientLeft = 499;
 
 /** Settles as `run` does. Throws rate_limited. */
 export async function batched<T>(

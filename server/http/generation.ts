@@ -10,6 +10,7 @@ import {
   type RunningCompletion,
   startCompletion,
 } from '../completion/completion.ts';
+import { clientLeft } from '../observability/request-metrics.ts';
 import { accountOf, type Context, limitHeaders, setHeaders } from './context.ts';
 import { errorBody, failureOf, sendFailure } from './error-reply.ts';
 import type { GenerationOptions } from './generation-options.ts';
@@ -69,7 +70,7 @@ export async function generate(
     attempt.failure = error;
     if (error instanceof Gone || reply.raw.destroyed) {
       attempt.cancellation ??= 'client_left';
-      status = 499;
+      status = clientLeft;
       reply.hijack();
       reply.raw.destroy();
       return reply;

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../core/clock.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import { clientLeft } from '../observability/request-metrics.ts';
 import type { RequestTrace, Tracing } from '../observability/tracing.ts';
 
 export interface RequestWatch {
@@ -17,9 +18,6 @@ export interface Watched {
   /** Template of the path; empty where no route matched. */
   readonly route: string;
 }
-
-/** Of a client that left before it had its answer. */
-const clientLeft = 499;
 
 /** Asked every few seconds, for ever: nobody wants to see it among traces. */
 const isProbe = (route: string): boolean => route === '/metrics' || route.startsWith('/health/');

@@ -30,8 +30,8 @@ export interface RequestMetricsOptions {
 
 /** Versions that are told apart: what serves, what served before, and what is being tried. */
 const maxVersions = 64;
-/** A client that left before its answer, in the way of nginx. */
-const clientLeft = 499;
+/** Status of a client that left before its answer, in the way of nginx. */
+export const clientLeft = 499;
 
 const outcomes = ['ok', 'refused', 'cancelled', 'failed'] as const;
 

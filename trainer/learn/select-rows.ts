@@ -1,7 +1,7 @@
 /** Which of the rows are learned after a look at their losses and gradients, which the first step then uses. */
 
 import { normOf } from '../train/adamw.ts';
-import type { Parameters } from '../train/gradient-session.ts';
+import { addInPlace, type Parameters } from '../train/gradient-session.ts';
 import { meanOf } from '../train/scored.ts';
 import {
   isCertain,
@@ -30,7 +30,7 @@ export async function selectRows(input: UpdateInput, values: Parameters): Promis
   const dropped = [...unfit];
   const kept: Prepared[] = [];
   const gradients: number[] = [];
-  const first = { loss: 0, gradients: new Map<string, Float32Array>(), isKnown: true };
+  const first = { loss: 0, gradients: new Map() as Parameters, isKnown: true };
   // What was served is the reference; fresh factors change nothing, so that before the first version it is the base.
   const references = await referencesOf(model, values, prepared);
   for (const each of prepared) {
@@ -48,7 +48,8 @@ export async function selectRows(input: UpdateInput, values: Parameters): Promis
     gradients.push(norm);
     first.loss += loss;
     first.isKnown &&= each.example.kind === 'answer' && isCertain(logprobs, options.learnedLogprob);
-    addTo(first.gradients, step.gradients);
+    if (first.gradients.size === 0) first.gradients = step.gradients;
+    else addInPlace(first.gradients, step.gradients);
   }
   return { kept, dropped, gradients, first, references };
 }
@@ -62,12 +63,4 @@ function outlierReason(loss: number, norm: number, { options, medianGradient }: 
   return ratio > options.maxGradientRatio
     ? `outlier: its gradient is ${ratio.toFixed(0)} times the usual`
     : null;
-}
-
-function addTo(sums: Map<string, Float32Array>, gradients: Parameters): void {
-  for (const [name, gradient] of gradients) {
-    const sum = sums.get(name);
-    if (sum === undefined) sums.set(name, gradient);
-    else for (let i = 0; i < sum.length; i++) sum[i]! += gradient[i]!;
-  }
 }

@@ -34,7 +34,7 @@ export interface Attempt {
 
 type Tried = Omit<Attempt, 'refused'>;
 
-/** Half the rate, and twice of everything that holds the rest in place */
+/** Half the rate, and twice of everything that holds the rest in place. */
 const careful = (options: LearnOptions): LearnOptions => ({
   ...options,
   learningRate: options.learningRate / 2,

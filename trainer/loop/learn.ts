@@ -30,7 +30,7 @@ export interface LearnOutcome extends Changed {
   readonly version: AdapterManifest | null;
   readonly values: Parameters | null;
   readonly gate: Gate | null;
-  /** What the gate said of earlier tries. */
+  /** Every refusal of the tries, see Attempt. */
   readonly refused: readonly Gate[];
   /** Loss of the new rows, step by step. */
   readonly losses: readonly number[];

@@ -1,7 +1,7 @@
 /** One trainer per state folder: a file that says which process owns it. A dead owner's lock is taken over. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { identityOf, isRunning } from '../../core/process-identity.ts';
+import { identityOf, isOtherRunning } from '../../core/process-identity.ts';
 
 const file = 'trainer.lock';
 
@@ -16,7 +16,7 @@ export function lock(folder: string): () => void {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       const owner = readFileSync(path, 'utf8');
-      if (isRunning(owner)) throw new Error(`another trainer (process ${owner}) works on ${folder}`);
+      if (isOtherRunning(owner)) throw new Error(`another trainer (process ${owner}) works on ${folder}`);
       rmSync(path, { force: true });
     }
   }

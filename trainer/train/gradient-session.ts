@@ -101,13 +101,18 @@ export type Sum = Omit<GradientStep, 'logprobs'>;
 
 /** Adds the second's gradients to the first's in place. */
 export function added(a: Sum, b: Sum): Sum {
-  for (const [name, gradient] of b.gradients) {
-    const into = a.gradients.get(name)!;
-    for (let i = 0; i < gradient.length; i++) into[i]! += gradient[i]!;
-  }
+  addInPlace(a.gradients, b.gradients);
   const parts = { ...a.parts };
   for (const [name, value] of Object.entries(b.parts)) parts[name as keyof typeof parts] += value;
   return { loss: a.loss + b.loss, parts, gradients: a.gradients };
+}
+
+/** In place. */
+export function addInPlace(into: Parameters, gradients: Parameters): void {
+  for (const [name, gradient] of gradients) {
+    const sum = into.get(name)!;
+    for (let i = 0; i < sum.length; i++) sum[i]! += gradient[i]!;
+  }
 }
 
 /** The serialized graph, and its parameters in order. */
