@@ -23,6 +23,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'server/memory': ['core'],
   'server/rollout': ['core', 'server/batching'],
   'server/jobs': ['core'],
+  'server/cluster': ['core'],
+  'server/redis': ['core', 'server/admission', 'server/cluster'],
   'server/learning': ['core', 'server/feedback', 'server/memory', 'server/rollout', 'server/jobs'],
   'server/observability': ['core', 'server/batching'],
   'server/admission': ['core', 'server/batching'],
