@@ -35,6 +35,8 @@ const catalogue = {
     'The Idempotency-Key was used before with another body. Use a new key for a new request.',
   learning_off: 'This server does not learn: {reason}.',
   feedback_unavailable: 'Feedback cannot be stored at the moment: {reason}. Try again in {retryAfterMs} ms.',
+  cluster_unavailable:
+    'What the replicas share cannot be had at the moment: {reason}. Try again in {retryAfterMs} ms.',
   download_failed: 'Could not fetch {what}:\n{reasons}',
 } as const;
 

@@ -33,6 +33,7 @@ export const httpErrors: Readonly<Record<ErrorCode, HttpError>> = {
   idempotency_conflict: { status: 409, type: 'invalid_request_error', code: 'idempotency_conflict' },
   learning_off: badRequest('learning_off'),
   feedback_unavailable: unavailable('feedback_unavailable'),
+  cluster_unavailable: unavailable('cluster_unavailable'),
   unauthorized: { status: 401, type: 'authentication_error', code: 'invalid_api_key' },
   forbidden: { status: 403, type: 'permission_error', code: 'missing_scope' },
   rate_limited: tooMany('rate_limit_exceeded'),
