@@ -37,6 +37,10 @@ const catalogue = {
   feedback_unavailable: 'Feedback cannot be stored at the moment: {reason}. Try again in {retryAfterMs} ms.',
   cluster_unavailable:
     'What the replicas share cannot be had at the moment: {reason}. Try again in {retryAfterMs} ms.',
+  aliases_contended:
+    'Others are moving the aliases at the same time, again and again. Try again in {retryAfterMs} ms.',
+  not_the_learner:
+    'This is asked of the replica that learns, {learner}; this one follows it. Ask there, at its admin listener.',
   download_failed: 'Could not fetch {what}:\n{reasons}',
 } as const;
 

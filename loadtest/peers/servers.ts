@@ -22,7 +22,7 @@ export function millrace(
   at: Installation,
   model: string,
   index: number,
-  more: Readonly<Record<string, number>> = {},
+  more: Readonly<Record<string, number | string>> = {},
 ): ServerCommand {
   const port = at.firstPort + 2 * index;
   const options = {
@@ -32,6 +32,9 @@ export function millrace(
     'admin-port': port + 1,
     'engine-max-context': contextTokens,
     'engine-max-slots': maxParallel,
+    // What no peer has: it takes a process of its own, and memory.
+    'learning-mode': 'off',
+    'models-embeddings': '',
     'log-level': 'error',
     ...more,
   };

@@ -60,10 +60,13 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     scoreRoutes(routes, context);
     feedbackRoutes(routes, context);
     memoryRoutes(routes, context);
-    if (options.learning !== null) {
-      fileRoutes(routes, context, options.learning.jobs);
-      fineTuningRoutes(routes, context, options.learning.jobs);
-    }
+    const { learning } = options;
+    if (learning !== null)
+      await routes.register(async (jobs) => {
+        jobs.addHook('preHandler', async () => learning.requireLearner());
+        fileRoutes(jobs, context, learning.jobs);
+        fineTuningRoutes(jobs, context, learning.jobs);
+      });
     modelRoutes(routes, context);
     healthRoutes(routes, context, options.readiness);
     metricsRoute(routes, options.metrics, 'inference');

@@ -48,5 +48,7 @@ export const httpErrors: Readonly<Record<ErrorCode, HttpError>> = {
   architecture_unsupported: internal,
   tokenizer_unsupported: internal,
   version_invalid: internal,
+  aliases_contended: unavailable('aliases_contended'),
+  not_the_learner: { status: 409, type: 'invalid_request_error', code: 'not_the_learner' },
   download_failed: internal,
 };

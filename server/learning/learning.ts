@@ -20,9 +20,13 @@ import type { TrialOptions } from '../rollout/trial.ts';
 import { Trials } from '../rollout/trials.ts';
 import { VersionWatch } from '../rollout/version-watch.ts';
 import type { AliasMove } from '../rollout/watched-move.ts';
+import { AliasFollower } from './alias-follower.ts';
 import { Bases } from './bases.ts';
 import { Consolidation } from './consolidation.ts';
-import { type BaseMoves, serveEvent } from './serve-event.ts';
+import { followEvent } from './follow-event.ts';
+import { forwardedTrials, type TrialsDesk } from './forwarded-trials.ts';
+import type { Replica } from './replica.ts';
+import { type BaseMoves, type ServingParts, serveEvent } from './serve-event.ts';
 import type { TrainerProcess } from './trainer-process.ts';
 import { Versions } from './versions.ts';
 
@@ -55,6 +59,8 @@ export interface LearningOptions {
   readonly onEvent?: ((event: VersionEvent) => void) | undefined;
   /** Hears of each move of an alias. */
   readonly onMove?: ((move: AliasMove) => void) | undefined;
+  /** Null, or absent: this server is the only one. */
+  readonly replica?: Replica | null;
 }
 
 export interface Learning {
@@ -62,13 +68,15 @@ export interface Learning {
   readonly defaultModel: string;
   readonly keeper: Keeper;
   readonly rollout: Rollout;
-  readonly trials: Trials;
+  readonly trials: TrialsDesk;
   readonly shadows: Shadows;
   readonly memory: Memory | null;
   readonly versions: Versions;
   readonly jobs: Jobs;
   readonly bases: Bases;
   readonly consolidation: Consolidation;
+  /** Throws not_the_learner where another replica does what only one may. */
+  requireLearner(): void;
   /** Null: it runs elsewhere. */
   readonly trainer: Pick<TrainerProcess, 'state' | 'pid' | 'restarts'> | null;
   /** By id, or "imported". Throws version_not_found, invalid_argument, and what starting an engine throws. */
@@ -103,8 +111,10 @@ async function open(options: LearningOptions, closers: Closer[]): Promise<Learni
   const layout = learningLayout(options.dir);
   await mkdir(layout.cursors, { recursive: true });
   const now = () => new Date();
-  const { maxAdapterRows: maxRows, onMove } = options;
-  const rollout = await Rollout.open({ layout, maxRows, now, onMove });
+  const { maxAdapterRows: maxRows, onMove, replica = null } = options;
+  const follows = replica?.role === 'follower';
+  const store = replica?.aliases;
+  const rollout = await Rollout.open({ layout, maxRows, now, onMove, store, leads: !follows });
   for (const model of options.models) await rollout.serve(model);
   const jobs = await Jobs.open({ layout, now: () => Date.now() });
   const keeper = await openKeeper({ ...options.keeper, folders: layout }, options.onProblem);
@@ -114,16 +124,17 @@ async function open(options: LearningOptions, closers: Closer[]): Promise<Learni
   const bases = new Bases({ modelsDir, adapters: layout.adapters, tenants });
   const consolidation = new Consolidation({ layout, model, tenants, rollout, bases, afterVersions, now });
   const baseMoves = options.baseMoves(rollout);
-  const trials = await openTrials(options, layout, rollout);
-  closers.push(() => trials.close());
   const shadows = new Shadows({ rollout, maxMs: options.maxShadowMs });
-  const serving = { ...options, layout, rollout, bases, consolidation, baseMoves, trials };
+  const { trials, onEvent } = await openEvents(
+    { ...options, layout, rollout, bases, consolidation, baseMoves },
+    closers,
+  );
   const watch = await VersionWatch.open({
     log: layout.versions,
     cursor: join(layout.cursors, 'versions.json'),
     onEvent(event) {
       options.onEvent?.(event);
-      return serveEvent(serving, event);
+      return onEvent(event);
     },
     onProblem: options.onProblem,
   });
@@ -132,6 +143,12 @@ async function open(options: LearningOptions, closers: Closer[]): Promise<Learni
     () => baseMoves.close(),
     () => shadows.close(),
   );
+  if (replica !== null) {
+    const names = options.models.map(({ id }) => id);
+    const parts = { replica, rollout, baseMoves, models: names, onProblem: options.onProblem };
+    const follower = new AliasFollower(parts);
+    closers.push(() => follower.close());
+  }
   return {
     layout,
     defaultModel: options.defaultModel,
@@ -145,6 +162,9 @@ async function open(options: LearningOptions, closers: Closer[]): Promise<Learni
     bases,
     consolidation,
     trainer: null,
+    requireLearner() {
+      if (follows) throw new MillraceError('not_the_learner', { learner: replica.learner() });
+    },
     async moveBase(name, text) {
       const found = await bases.find(name, text);
       const objection = await bases.objectionTo(found, (tenant) => rollout.of(name, tenant).undone);
@@ -166,8 +186,33 @@ async function open(options: LearningOptions, closers: Closer[]): Promise<Learni
   };
 }
 
+interface EventParts extends Omit<LearningOptions, 'baseMoves'>, Omit<ServingParts, 'trials' | 'layout'> {
+  readonly layout: LearningLayout;
+}
+
+/** What is done with what the trainer tells, here or where it runs, and who decides on versions that are tried out. */
+async function openEvents(
+  parts: EventParts,
+  closers: Closer[],
+): Promise<{ trials: TrialsDesk; onEvent: (event: VersionEvent) => Promise<void> }> {
+  const { replica = null, rollout, layout } = parts;
+  if (replica?.role === 'follower') {
+    const following = { rollout, replica, onProblem: parts.onProblem };
+    return { trials: forwardedTrials(replica), onEvent: (event) => followEvent(following, event) };
+  }
+  const trials = await openTrials(parts, layout, rollout);
+  closers.push(() => trials.close());
+  return {
+    trials,
+    async onEvent(event) {
+      if (event.type === 'published') await replica?.othersReady(event.model, event.adapter);
+      await serveEvent({ ...parts, trials }, event);
+    },
+  };
+}
+
 function openTrials(
-  { trials, models, canaryShare, onSwap, onProblem }: LearningOptions,
+  { trials, models, canaryShare, onSwap, onProblem }: Omit<LearningOptions, 'baseMoves'>,
   layout: LearningLayout,
   rollout: Rollout,
 ): Promise<Trials> {

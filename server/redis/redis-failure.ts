@@ -56,7 +56,8 @@ export function replyFailure(message: string): RedisFailure {
 }
 
 /** What the client says when a connection ends under a command. */
-const connectionErrors = /^Connection is closed|^Stream isn't writeable|^Command aborted due to connection close/;
+const connectionErrors =
+  /^Connection is closed|^Stream isn't writeable|^Command aborted due to connection close/;
 
 /** An error of the client or of Redis as RedisUnavailable; any other one, a bug above all, as it is. */
 export function failureOf(error: unknown): unknown {

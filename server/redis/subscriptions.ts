@@ -45,7 +45,9 @@ export class Subscriptions {
     this.connection
       .run((redis) => redis.subscribe(...channels))
       .then(
-        () => channels.forEach((channel) => this.tell(channel, null)),
+        () => {
+          for (const channel of channels) this.tell(channel, null);
+        },
         () => {},
       );
   }

@@ -1,27 +1,26 @@
 /**
- * Which version answers: the only owner of the aliases. A move is on disk before it counts, and a version is in the
- * engine before an alias points to it, so that no request waits for one or finds it missing.
+ * Which version answers: the only owner of the aliases in this server. A move is stored before it counts, and a version is
+ * in the engine before an alias points to it, so that no request waits for one or finds it missing.
  */
 
 import { MillraceError } from '../../core/errors.ts';
-import type { AdapterManifest } from '../../core/registry/adapter-manifest.ts';
 import { readAdapter } from '../../core/registry/adapter-store.ts';
 import {
   type Aliases,
   aliasesOf,
-  readAliases,
   servedBase,
   type TenantAliases,
   type Tenants,
-  writeAliases,
 } from '../../core/registry/aliases.ts';
 import type { LearningLayout } from '../../core/registry/learning-layout.ts';
-import { chainOf, cleanAncestor } from '../../core/registry/lineage.ts';
 import type { InferenceEngine } from '../batching/engine.ts';
-import { onBase, promoted, rolledBack, undone } from './alias-moves.ts';
+import { AliasBook, type Unadopted } from './alias-book.ts';
+import { onBase, promoted, rolledBack } from './alias-moves.ts';
+import type { AliasStore } from './alias-store.ts';
 import { armOf } from './experiment/assign.ts';
 import { Residents } from './residents.ts';
 import { concluded, type TrialEnd } from './trial-moves.ts';
+import { Unwanted } from './unwanted.ts';
 import { type Pin, versionId } from './version-id.ts';
 import { type AliasMove, watchedMove } from './watched-move.ts';
 
@@ -52,6 +51,10 @@ export interface RolloutOptions {
   readonly now: () => Date;
   /** Hears of each move of an alias; must be quick. */
   readonly onMove?: ((move: AliasMove) => void) | undefined;
+  /** Where the aliases are shared with other servers; else they are in the layout's file. */
+  readonly store?: AliasStore | undefined;
+  /** Whether the base that this server serves becomes the one that is served; else it goes where the aliases are. */
+  readonly leads?: boolean;
 }
 
 type Move = (aliases: TenantAliases) => TenantAliases | null | Promise<TenantAliases>;
@@ -63,22 +66,23 @@ interface Served {
 
 export class Rollout {
   private readonly options: RolloutOptions;
+  private readonly book: AliasBook;
+  private readonly unwanted: Unwanted;
   private readonly models = new Map<string, Served>();
-  private aliases: Aliases;
-  /** Moves are made one after the other. */
-  private moving: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: RolloutOptions, aliases: Aliases) {
+  private constructor(options: RolloutOptions, book: AliasBook) {
     this.options = options;
-    this.aliases = aliases;
+    this.book = book;
+    this.unwanted = new Unwanted(options.layout.adapters);
   }
 
+  /** Throws what reading the aliases' file throws. */
   static async open(options: RolloutOptions): Promise<Rollout> {
-    return new Rollout(options, await readAliases(options.layout.aliases));
+    return new Rollout(options, await AliasBook.open(options));
   }
 
   get isPaused(): boolean {
-    return this.aliases.paused;
+    return this.book.current.paused;
   }
 
   /**
@@ -88,20 +92,39 @@ export class Rollout {
   async serve(model: RolledModel, onServed: () => void = () => {}): Promise<void> {
     const { adapters: folder } = this.options.layout;
     const residents = new Residents({ engine: model.engine, folder, maxRows: this.options.maxRows });
-    await this.change(
+    await this.book.change(
       async (aliases) => {
         const isSame = servedBase(aliases, model.id) === model.base;
         const own = isSame ? aliases.models[model.id]! : onBase(aliases.models[model.id], model.base);
-        const tenants = isSame ? own.tenants : await this.withoutUndone(own.tenants);
+        const tenants = isSame ? own.tenants : await this.unwanted.withoutUndone(own.tenants);
         await preload(residents, tenants);
-        if (isSame) return aliases;
+        if (isSame || !(this.options.leads ?? true)) return aliases;
         return { ...aliases, models: { ...aliases.models, [model.id]: { ...own, tenants } } };
       },
-      () => {
-        this.models.set(model.id, { model, residents });
-        onServed();
+      {
+        serves: { model: model.id, base: model.base },
+        onDone: () => {
+          this.models.set(model.id, { model, residents });
+          onServed();
+        },
       },
     );
+  }
+
+  /**
+   * Goes where others have moved the aliases, as far as the versions can be had; returns of the tenants where they cannot
+   * why. `fetch` brings a version's files here. To be called again later: what failed is tried again then.
+   */
+  adopt(next: Aliases, fetch: (adapter: string) => Promise<void>): Promise<Unadopted[]> {
+    return this.book.adopt(next, async (model, adapter) => {
+      await fetch(adapter);
+      await this.warm(model, adapter);
+    });
+  }
+
+  /** Loads a version, so that moving an alias to it waits for nothing. Throws as resolve. */
+  async warm(model: string, adapter: string): Promise<void> {
+    await this.models.get(model)?.residents.use(adapter);
   }
 
   /** Digest of the base that is served; null for a model that is not rolled out. */
@@ -114,11 +137,11 @@ export class Rollout {
   }
 
   of(model: string, tenant: string): TenantAliases {
-    return aliasesOf(this.aliases, model, tenant);
+    return aliasesOf(this.book.current, model, tenant);
   }
 
   tenantsOf(model: string): string[] {
-    return Object.keys(this.aliases.models[model]?.tenants ?? {});
+    return Object.keys(this.book.current.models[model]?.tenants ?? {});
   }
 
   /** Throws version_not_found for a pin to what is not there or not the tenant's, and what loading throws. */
@@ -196,7 +219,8 @@ export class Rollout {
     const before = this.of(model, tenant);
     let isDone = false;
     const move: Move = async (aliases) => {
-      if (end === 'promote') await this.refuseUndone(aliases, adapter);
+      // An undo may have come while the version was made ready.
+      if (end === 'promote') await this.unwanted.refuse(aliases, adapter);
       const next = concluded(aliases, adapter, { end, at });
       isDone = next !== aliases;
       return next;
@@ -206,14 +230,14 @@ export class Rollout {
   }
 
   async setPaused(paused: boolean): Promise<void> {
-    await this.change((aliases) => ({ ...aliases, paused }));
+    await this.book.change((aliases) => ({ ...aliases, paused }));
   }
 
   /** No version that has learned one of the rows is served any more; what is merged into the base is not looked at. */
   async undo(model: string, tenant: string, rows: readonly string[]): Promise<TenantAliases> {
     return this.watched({ model, tenant, verb: 'undo', adapter: null }, () =>
       this.move(model, tenant, async (aliases) => {
-        const clean = await this.withoutRows(aliases, rows);
+        const clean = await this.unwanted.without(aliases, rows);
         if (clean.stable !== aliases.stable) await this.ready(model, tenant, clean.stable);
         return clean;
       }),
@@ -221,44 +245,8 @@ export class Rollout {
   }
 
   /** Whether a version is of the base, has learned nothing that was undone, and builds on nothing that was taken back. */
-  async isWanted(model: string, tenant: string, adapter: string): Promise<boolean> {
-    const { rolledBack: takenBack, undone: rows } = this.of(model, tenant);
-    const unwanted = new Set([...takenBack, ...rows]);
-    const chain = await chainOf(this.options.layout.adapters, adapter);
-    if (chain[0]!.base !== this.baseOf(model)) return false;
-    return !chain.some(({ id, rows: own }) => unwanted.has(id) || own.some((row) => unwanted.has(row)));
-  }
-
-  private async withoutUndone(tenants: Tenants): Promise<Tenants> {
-    const clean: Record<string, TenantAliases> = {};
-    for (const [tenant, aliases] of Object.entries(tenants))
-      clean[tenant] = await this.withoutRows(aliases, aliases.undone);
-    return clean;
-  }
-
-  private async withoutRows(aliases: TenantAliases, rows: readonly string[]): Promise<TenantAliases> {
-    if (rows.length === 0) return aliases;
-    const { adapters } = this.options.layout;
-    const doomed = new Set(rows);
-    const hasDoomed = (manifest: AdapterManifest): boolean => manifest.rows.some((row) => doomed.has(row));
-    const { stable, canary, shadow, previous } = aliases;
-    const dirty = new Set<string>();
-    let clean: string | null = null;
-    for (const id of new Set([stable, canary?.adapter ?? null, shadow, ...previous])) {
-      // What cannot be read counts as if it were in it.
-      const chain = await chainOf(adapters, id).catch(() => null);
-      if (id !== null && (chain === null || chain.some(hasDoomed))) dirty.add(id);
-      if (id === stable) clean = cleanAncestor(chain ?? [], hasDoomed);
-    }
-    return undone(aliases, rows, { stable: clean, isDirty: (id) => dirty.has(id) });
-  }
-
-  /** An undo may have come while the version was made ready. Throws version_not_found. */
-  private async refuseUndone({ undone: rows }: TenantAliases, adapter: string | null): Promise<void> {
-    if (rows.length === 0 || adapter === null) return;
-    const doomed = new Set(rows);
-    const chain = await chainOf(this.options.layout.adapters, adapter);
-    if (chain.some((manifest) => manifest.rows.some((row) => doomed.has(row)))) throw notFound(adapter);
+  isWanted(model: string, tenant: string, adapter: string): Promise<boolean> {
+    return this.unwanted.isWanted(adapter, this.baseOf(model), this.of(model, tenant));
   }
 
   private routeTo(
@@ -306,7 +294,7 @@ export class Rollout {
   ): Promise<TenantAliases> {
     const base = await this.ready(model, tenant, adapter);
     const move: Move = async (aliases) => {
-      await this.refuseUndone(aliases, adapter);
+      await this.unwanted.refuse(aliases, adapter);
       return change(aliases);
     };
     return this.move(model, tenant, move, base);
@@ -314,7 +302,7 @@ export class Rollout {
 
   /** Within `base`, where it is given: nothing that was made ready for one base becomes an alias on another. */
   private async move(model: string, tenant: string, move: Move, base?: string): Promise<TenantAliases> {
-    await this.change(async (aliases) => {
+    await this.book.change(async (aliases) => {
       const own = aliases.models[model];
       if (own === undefined || own.base !== (base ?? own.base)) throw notFound(base ?? model);
       const moved = await move(aliasesOf(aliases, model, tenant));
@@ -326,24 +314,6 @@ export class Rollout {
       return { ...aliases, models: { ...aliases.models, [model]: { ...own, tenants } } };
     });
     return this.of(model, tenant);
-  }
-
-  /** `onDone` is called in the moment from which on the change counts. */
-  private change(
-    change: (aliases: Aliases) => Aliases | Promise<Aliases>,
-    onDone: () => void = () => {},
-  ): Promise<void> {
-    const changed = this.moving.then(async () => {
-      const next = await change(this.aliases);
-      if (next !== this.aliases) {
-        const counted = { ...next, revision: this.aliases.revision + 1 };
-        await writeAliases(this.options.layout.aliases, counted);
-        this.aliases = counted;
-      }
-      onDone();
-    });
-    this.moving = changed.catch(() => {});
-    return changed;
   }
 }
 

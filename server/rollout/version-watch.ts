@@ -13,6 +13,8 @@ export interface WatchOptions {
   /** Is called again with the same event when it fails. */
   readonly onEvent: (event: VersionEvent) => Promise<void>;
   readonly onProblem: (message: string) => void;
+  /** Whether a failure is of the surroundings, and says nothing of the event: it is tried again for as long as it takes. */
+  readonly isPassing?: (error: unknown) => boolean;
 }
 
 const pollMs = 50;
@@ -61,13 +63,13 @@ export class VersionWatch {
   }
 
   private async advance(): Promise<void> {
-    const { log, cursor, onEvent } = this.options;
+    const { log, cursor, onEvent, isPassing = () => false } = this.options;
     const read = await readLog(log, this.position, (json) => json as VersionEvent);
     for (const { record, position } of read.records) {
       try {
         await onEvent(record);
       } catch (error) {
-        if (++this.attempts < maxAttempts) throw error;
+        if (isPassing(error) || ++this.attempts < maxAttempts) throw error;
         this.options.onProblem(`a version was given up: ${error instanceof Error ? error.message : error}`);
       }
       this.attempts = 0;

@@ -19,6 +19,7 @@ export function baseRoutes(app: FastifyInstance, context: Context): void {
   app.post<{ Body: BaseBody }>('/admin/base', { config, schema: { body: BaseBody } }, async ({ body }) => {
     const learning = learningOf(context);
     const model = body.model ?? learning.defaultModel;
+    learning.requireLearner();
     await learning.moveBase(model, body.version);
     return listed(learning, model);
   });
@@ -29,6 +30,7 @@ export function baseRoutes(app: FastifyInstance, context: Context): void {
     async ({ body }, reply) => {
       const learning = learningOf(context);
       const { model = learning.defaultModel, tenant } = body;
+      learning.requireLearner();
       return reply.code(202).send(asked(await learning.consolidation.ask(model, tenant)));
     },
   );

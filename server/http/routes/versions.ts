@@ -118,6 +118,7 @@ function movingRoutes(app: FastifyInstance, context: Context): void {
   app.post<{ Body: UndoBody }>('/admin/undo', { config, schema: { body: UndoBody } }, async ({ body }) => {
     const learning = learningOf(context);
     const { tenant, row, account } = body;
+    learning.requireLearner();
     if ((row === undefined) === (account === undefined)) refuse('say either "row" or "account".', 'row');
     const what =
       row !== undefined ? { kind: 'row' as const, row } : { kind: 'account' as const, account: account! };
