@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { systemClock } from '../core/clock.ts';
 import { MillraceError } from '../core/errors.ts';
 import { BaseSwap, type BaseSwapParts } from './base-swap.ts';
+import { type Cluster, openCluster } from './cluster-setup.ts';
 import type { ServedGenerator, ServedModel } from './completion/served-model.ts';
 import type { Config } from './config/declaration.ts';
 import { ensureImported } from './default-model.ts';
@@ -157,7 +158,13 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
   const catalogue = createCatalogue([]);
   const requests = new OpenRequests();
   let learning: Learning | null = null;
-  const telemetry = await openTelemetry(config, { catalogue, learning: () => learning, warn });
+  let cluster: Cluster | null = null;
+  const telemetry = await openTelemetry(config, {
+    catalogue,
+    learning: () => learning,
+    cluster: () => cluster?.observed() ?? null,
+    warn,
+  });
   const { metrics, tracing, onStep } = telemetry;
   const readiness = { draining: false };
   const apps: App[] = [];
@@ -166,9 +173,11 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
     await Promise.all(apps.map(closeApp));
     await learning?.close();
     await Promise.all(catalogue.list().map((model) => closeModel(model)));
+    await cluster?.close();
     await telemetry.close();
   };
   try {
+    cluster = openCluster(config, { metrics: metrics.cluster, info, warn });
     for (const model of await startModels(config, view, { log: warn, onStep })) catalogue.replace(model);
     const cpu = new SharedCpu(() => {
       const model = catalogue.get(config['models.default']);
@@ -181,6 +190,7 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
       models: catalogue,
       limits: limitsOf(config),
       keys: config['auth.keys'],
+      keyLimits: cluster.keyLimits,
       clock: systemClock,
       metrics,
       tracing,

@@ -5,7 +5,7 @@ import type { ModelCatalogue } from './completion/served-model.ts';
 import type { Config } from './config/declaration.ts';
 import type { Learning } from './learning/learning.ts';
 import { LearningTelemetry, observedIn } from './learning-telemetry.ts';
-import { Metrics, type Observed } from './observability/metrics.ts';
+import { type ClusterObserved, Metrics, type Observed } from './observability/metrics.ts';
 import { openTracing } from './observability/open-tracing.ts';
 import type { Tracing } from './observability/tracing.ts';
 import { programVersion } from './program-version.ts';
@@ -25,14 +25,16 @@ export interface Telemetry {
 export interface Observable {
   readonly catalogue: ModelCatalogue;
   readonly learning: () => Learning | null;
+  readonly cluster: () => ClusterObserved | null;
   readonly warn: (message: string) => void;
 }
 
 export async function openTelemetry(config: Config, observable: Observable): Promise<Telemetry> {
-  const { catalogue, learning } = observable;
+  const { catalogue, learning, cluster } = observable;
   const metrics = new Metrics({
     engines: () => enginesOf(catalogue),
     learning: () => observedIn(learning()),
+    cluster,
     maxTenants: config['telemetry.maxTenants'],
     hasVllmNames: config['telemetry.vllmNames'] === 'on',
   });

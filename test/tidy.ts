@@ -48,6 +48,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'server/default-model.ts': ['core', 'server'],
   'server/base-swap.ts': ['core', 'server'],
   'server/learning-setup.ts': ['core', 'server'],
+  'server/cluster-setup.ts': ['core', 'server'],
   'server/telemetry-setup.ts': ['core', 'server'],
   'server/learning-telemetry.ts': ['core', 'server'],
   'server/program-version.ts': [],

@@ -18,16 +18,22 @@ export interface Budgets {
 export const noBudgets: Budgets = { requests: null, tokens: null };
 
 export type Taking =
-  | { readonly taken: true; readonly budgets: Budgets }
+  | {
+      readonly taken: true;
+      readonly budgets: Budgets;
+      /**
+       * To be called once with the tokens that were taken and not used, which are given back; what was used beyond is
+       * negative, and is taken. Never throws.
+       */
+      settle(unusedTokens: number): Promise<void>;
+    }
   | { readonly taken: false; readonly limit: 'requests' | 'tokens'; readonly retryAfterMs: number };
 
 export interface Limits {
   /**
    * One request and `tokens` of a key's, both or nothing. A request of more tokens than a minute's is let in when a whole
-   * minute's are there, and has to be made up for by those after it.
+   * minute's are there, and those after it have to make up for it.
    * Throws cluster_unavailable where nobody can say whether there is room.
    */
   take(rates: Rates, tokens: number): Promise<Taking>;
-  /** Gives back what was taken and not used; what was used beyond it, a negative number, is taken. Never throws. */
-  settle(rates: Rates, tokens: number): Promise<void>;
 }

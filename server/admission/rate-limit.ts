@@ -8,6 +8,16 @@ export interface Budget {
   readonly resetMs: number;
 }
 
+/** Until `amount` more is there. */
+export const refillMs = (amount: number, perMinute: number): number =>
+  Math.ceil((amount * 60_000) / perMinute);
+
+export const budgetOf = (level: number, perMinute: number): Budget => ({
+  limit: perMinute,
+  remaining: Math.max(0, Math.floor(level)),
+  resetMs: refillMs(perMinute - level, perMinute),
+});
+
 export class TokenBucket {
   private readonly perMinute: number;
   private readonly clock: Clock;
@@ -29,7 +39,7 @@ export class TokenBucket {
       this.level -= amount;
       return { taken: true, retryAfterMs: 0 };
     }
-    return { taken: false, retryAfterMs: Math.ceil(((wanted - this.level) * 60_000) / this.perMinute) };
+    return { taken: false, retryAfterMs: refillMs(wanted - this.level, this.perMinute) };
   }
 
   /** Gives back what was reserved and not used, or takes what was used beyond it. */
@@ -40,8 +50,7 @@ export class TokenBucket {
 
   budget(): Budget {
     this.refill();
-    const resetMs = Math.ceil(((this.perMinute - this.level) * 60_000) / this.perMinute);
-    return { limit: this.perMinute, remaining: Math.max(0, Math.floor(this.level)), resetMs };
+    return budgetOf(this.level, this.perMinute);
   }
 
   private refill(): void {

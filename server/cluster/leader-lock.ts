@@ -1,7 +1,7 @@
 /** Who leads: one process at a time, under a token that lets writes of an earlier leader be told from those of the present one. */
 
 export interface Leader {
-  /** As it named itself. */
+  /** As it named itself: a name that no other process has, nor this one's predecessor. */
   readonly holder: string;
   readonly fence: number;
 }

@@ -22,13 +22,14 @@ export const maxObservationBytes = 64 * 2 ** 10;
 /** Of what is plain data. */
 export interface ObservationChannel<T> {
   /**
-   * Adds up to maxBatch observations, in order. Beyond the channel's bound the oldest that nobody has taken go.
+   * Adds up to maxBatch observations, in order. Beyond the channel's bound, which is held about, the oldest go.
    * Throws invalid_argument for too many or too large ones, cluster_unavailable, when some or all may have been added.
    */
   append(observations: readonly Observed<T>[]): Promise<void>;
   /**
-   * The oldest that were not acknowledged, up to `max`, once there are any or `waitMs` are over: at first those that were taken
-   * before and not acknowledged, by this process or an earlier one, then new ones. One process takes at a time.
+   * The oldest that were not acknowledged, up to `max`, once there are any or `waitMs` are over: those that were taken
+   * before and not acknowledged, by this process or an earlier one, and when there are none, new ones. One process takes
+   * at a time, and acknowledges before it takes again.
    * Throws cluster_unavailable.
    */
   take(max: number, waitMs: number): Promise<readonly Taken<T>[]>;

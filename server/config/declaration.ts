@@ -4,6 +4,7 @@
  */
 import { quantizations } from '../../core/import/recipe.ts';
 import { apiKeys } from './api-keys.ts';
+import { clusterSettings } from './cluster-settings.ts';
 import { choice, integer, type Setting, text } from './setting.ts';
 import { telemetrySettings } from './telemetry-settings.ts';
 
@@ -338,6 +339,7 @@ export const settings = {
     description: 'Open sockets; more are closed at once.',
   }),
   'auth.keys': apiKeys('API keys that are accepted, as SHA-256 hashes. Empty: no key is asked for.'),
+  ...clusterSettings,
   ...telemetrySettings,
   'log.level': choice({
     default: 'info',
@@ -359,6 +361,9 @@ export const settingNames = Object.keys(settings) as readonly SettingName[];
 export function environmentName(name: SettingName): string {
   return `MILLRACE_${name.replace(/[A-Z]/g, '_$&').replace('.', '_').toUpperCase()}`;
 }
+
+/** Variables that others set, too, under names of their own; ours are stronger. */
+export const adoptedVariables: Readonly<Record<string, SettingName>> = { REDIS_URL: 'cluster.redisUrl' };
 
 /** "engine.maxSlots" → "engine-max-slots". */
 export function flagName(name: SettingName): string {

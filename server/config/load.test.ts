@@ -48,6 +48,16 @@ test('each layer overrides the one before it and is named as the source', () => 
   );
 });
 
+test('REDIS_URL gives the URL of Redis where no variable of ours does', () => {
+  const ofOthers = { REDIS_URL: 'redis://others' };
+  assert.equal(load({ environment: ofOthers }).values['cluster.redisUrl'], 'redis://others');
+  const ours = { MILLRACE_CLUSTER_REDIS_URL: 'redis://ours' };
+  assert.equal(load({ environment: { ...ours, ...ofOthers } }).values['cluster.redisUrl'], 'redis://ours');
+  const problems = problemsOf({ environment: { REDIS_URL: 'http://:secret@host' } });
+  assert.match(problems, /REDIS_URL: expected a URL like redis:/);
+  assert.doesNotMatch(problems, /secret@/);
+});
+
 test('all problems of all layers are listed at once, each with its place', () => {
   const text = problemsOf({
     yaml: 'server: { prot: 1, port: 70000 }\nnonsense: true',

@@ -6,6 +6,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { LineCounter, parseDocument } from 'yaml';
 import { MillraceError } from '../../core/errors.ts';
 import {
+  adoptedVariables,
   type Config,
   environmentName,
   flagName,
@@ -92,7 +93,10 @@ function fileLayer(path: string): Layer {
 
 function environmentLayer(environment: Readonly<Record<string, string | undefined>>): Layer {
   const byVariable = new Map(settingNames.map((name) => [environmentName(name), name]));
-  const given: Given[] = [];
+  const given = Object.entries(adoptedVariables).flatMap(([variable, name]): Given[] => {
+    const raw = environment[variable];
+    return raw === undefined ? [] : [{ name, source: 'environment', place: variable, raw }];
+  });
   const problems: string[] = [];
   for (const [variable, raw] of Object.entries(environment)) {
     if (!variable.startsWith('MILLRACE_') || foreignVariable.test(variable) || raw === undefined) continue;

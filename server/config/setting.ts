@@ -90,6 +90,42 @@ export function text(options: {
   };
 }
 
+/** A name of 1 to 64 letters, digits, ".", "_" and "-"; with `optional` the empty text is allowed and means "not set". */
+export function word(options: {
+  readonly default: string;
+  readonly description: string;
+  readonly optional?: true;
+}): Setting<string> {
+  const pattern = options.optional ? '^[\\w.-]{0,64}$' : '^[\\w.-]{1,64}$';
+  const limits = 'up to 64 letters, digits, ".", "_", "-"';
+  return {
+    ...text(options),
+    limits,
+    schema: { type: 'string', pattern },
+    parse(raw) {
+      if (typeof raw === 'string' && new RegExp(pattern).test(raw)) return { value: raw };
+      return { problem: `expected ${limits}, got ${shown(raw)}` };
+    },
+  };
+}
+
+/** A URL of redis or rediss, with the password in it: it is not shown. The empty text means "not set". */
+export function redisUrl(options: { readonly description: string }): Setting<string> {
+  const any = text({ ...options, default: '', secret: true, optional: true });
+  return {
+    ...any,
+    type: 'URL',
+    parse(raw) {
+      const parsed = any.parse(raw);
+      if ('problem' in parsed || parsed.value === '' || isRedis(parsed.value)) return parsed;
+      return { problem: 'expected a URL like redis://user:password@host:6379/0, got something else' };
+    },
+  };
+}
+
+const isRedis = (value: string): boolean =>
+  /^rediss?:\/\/[^/?#]+(\/\d{0,5})?$/.test(value) && URL.canParse(value);
+
 /** A URL of http or https; with `optional` the empty text is allowed and means "not set". */
 export function url(options: {
   readonly default: string;

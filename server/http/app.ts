@@ -5,6 +5,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Clock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
 import { Admission } from '../admission/admission.ts';
+import type { Limits } from '../admission/limits.ts';
 import type { ModelCatalogue, ServedGenerator } from '../completion/served-model.ts';
 import type { Learning } from '../learning/learning.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -31,6 +32,8 @@ export interface AppOptions {
   readonly models: ModelCatalogue;
   readonly limits: HttpLimits;
   readonly keys: readonly ApiKey[];
+  /** What counts how much each key asks for. */
+  readonly keyLimits: Limits;
   readonly clock: Clock;
   readonly metrics: Metrics;
   /** Null: nothing is traced. */
@@ -119,7 +122,7 @@ function createContext(options: AppOptions): Context {
 }
 
 function createServer(options: AppOptions): FastifyInstance {
-  const { limits, keys, clock, logger } = options;
+  const { limits, keys, keyLimits, logger } = options;
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -150,7 +153,7 @@ function createServer(options: AppOptions): FastifyInstance {
   );
   app.decorateRequest('account', null);
   app.decorateRequest('trace', null);
-  const accounts = new Accounts(keys, clock);
+  const accounts = new Accounts(keys, keyLimits);
   app.addHook('onRequest', async (request, reply) => {
     const { url: route = '', config } = request.routeOptions;
     watchRequest(options, { request, reply, route });

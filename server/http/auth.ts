@@ -1,8 +1,7 @@
 /** API keys: who asks, what they may do, and how much of it. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Clock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
-import { type Budget, TokenBucket } from '../admission/rate-limit.ts';
+import { type Budgets, type Limits, noBudgets, type Taking } from '../admission/limits.ts';
 
 /** `versions` may choose the version that answers, and answer without memory. */
 export type Scope = 'inference' | 'versions' | 'admin';
@@ -20,23 +19,29 @@ export interface ApiKey {
   readonly maxConcurrent: number;
 }
 
-/** A caller with what is left of their limits. */
+/** One request that was let in. */
+export interface Reservation {
+  /** As the request left them. */
+  readonly budgets: Budgets;
+  /** To be called once, with the tokens really used. */
+  settle(usedTokens: number): void;
+}
+
+/** A caller within their limits. */
 export class Account {
   readonly name: string;
   readonly tenant: string;
   readonly scopes: readonly Scope[];
-  private readonly requests: TokenBucket | null;
-  private readonly tokens: TokenBucket | null;
-  private readonly maxConcurrent: number;
+  private readonly key: Omit<ApiKey, 'sha256'>;
+  private readonly limits: Limits;
   private concurrent = 0;
 
-  constructor(key: Omit<ApiKey, 'sha256'>, clock: Clock) {
+  constructor(key: Omit<ApiKey, 'sha256'>, limits: Limits) {
     this.name = key.name;
     this.tenant = key.tenant ?? key.name;
     this.scopes = key.scopes;
-    this.requests = key.requestsPerMinute > 0 ? new TokenBucket(key.requestsPerMinute, clock) : null;
-    this.tokens = key.tokensPerMinute > 0 ? new TokenBucket(key.tokensPerMinute, clock) : null;
-    this.maxConcurrent = key.maxConcurrent;
+    this.key = key;
+    this.limits = limits;
   }
 
   /** Throws forbidden. */
@@ -44,30 +49,36 @@ export class Account {
     if (!this.scopes.includes(scope)) throw new MillraceError('forbidden', { scope });
   }
 
-  /**
-   * Reserves one request of `tokens`, prompt and longest answer. Throws rate_limited.
-   * Call the result once with the tokens really used.
-   */
-  reserve(tokens: number): (usedTokens: number) => void {
-    if (this.maxConcurrent > 0 && this.concurrent >= this.maxConcurrent) refuse('requests at once', 1000);
-    const byRequest = this.requests?.take(1);
-    if (byRequest?.taken === false) refuse('requests per minute', byRequest.retryAfterMs);
-    const byTokens = this.tokens?.take(tokens);
-    if (byTokens?.taken === false) {
-      this.requests?.settle(1);
-      refuse('tokens per minute', byTokens.retryAfterMs);
-    }
+  /** Reserves one request of `tokens`, prompt and longest answer. Throws rate_limited, cluster_unavailable. */
+  async reserve(tokens: number): Promise<Reservation> {
+    const { maxConcurrent } = this.key;
+    if (maxConcurrent > 0 && this.concurrent >= maxConcurrent) refuse('requests at once', 1000);
     this.concurrent++;
-    return (usedTokens) => {
+    try {
+      const taking = await this.take(tokens);
+      if (!taking.taken) refuse(`${taking.limit} per minute`, taking.retryAfterMs);
+      return {
+        budgets: taking.budgets,
+        settle: (usedTokens) => {
+          this.concurrent--;
+          void taking.settle(tokens - usedTokens);
+        },
+      };
+    } catch (error) {
       this.concurrent--;
-      this.tokens?.settle(tokens - usedTokens);
-    };
+      throw error;
+    }
   }
 
-  budgets(): { readonly requests: Budget | null; readonly tokens: Budget | null } {
-    return { requests: this.requests?.budget() ?? null, tokens: this.tokens?.budget() ?? null };
+  /** Nobody is asked about a key without limits. */
+  private async take(tokens: number): Promise<Taking> {
+    const { name, requestsPerMinute, tokensPerMinute } = this.key;
+    if (requestsPerMinute === 0 && tokensPerMinute === 0) return unlimited;
+    return this.limits.take({ key: name, requestsPerMinute, tokensPerMinute }, tokens);
   }
 }
+
+const unlimited: Taking = { taken: true, budgets: noBudgets, settle: async () => {} };
 
 function refuse(limit: string, retryAfterMs: number): never {
   throw new MillraceError('rate_limited', { limit, retryAfterMs });
@@ -78,15 +89,15 @@ export class Accounts {
   /** Without any key configured, everybody is this one. */
   private readonly open: Account;
 
-  constructor(keys: readonly ApiKey[], clock: Clock) {
+  constructor(keys: readonly ApiKey[], limits: Limits) {
     this.known = keys.map((key) => ({
       hash: Buffer.from(key.sha256, 'hex'),
-      account: new Account(key, clock),
+      account: new Account(key, limits),
     }));
-    const unlimited = { requestsPerMinute: 0, tokensPerMinute: 0, maxConcurrent: 0 };
+    const noLimits = { requestsPerMinute: 0, tokensPerMinute: 0, maxConcurrent: 0 };
     this.open = new Account(
-      { name: 'anonymous', scopes: ['inference', 'versions', 'admin'], ...unlimited },
-      clock,
+      { name: 'anonymous', scopes: ['inference', 'versions', 'admin'], ...noLimits },
+      limits,
     );
   }
 

@@ -14,7 +14,7 @@ export interface BatchedWork<T> {
   run(signal: AbortSignal): Promise<T>;
 }
 
-/** Settles as `run` does. Throws rate_limited. */
+/** Settles as `run` does. Throws rate_limited, cluster_unavailable. */
 export async function batched<T>(
   context: Context,
   request: FastifyRequest,
@@ -22,7 +22,7 @@ export async function batched<T>(
   work: BatchedWork<T>,
 ): Promise<T> {
   const { promptTokens } = work;
-  const settle = accountOf(request).reserve(promptTokens);
+  const reservation = await accountOf(request).reserve(promptTokens);
   const startMs = context.clock.nowMs();
   let errorType: string | null = null;
   let status = 200;
@@ -33,7 +33,7 @@ export async function batched<T>(
     errorType = reply.raw.destroyed ? 'client_left' : errorTypeOf(error);
     throw error;
   } finally {
-    settle(promptTokens);
+    reservation.settle(promptTokens);
     record(context, request, work, { startMs, endMs: context.clock.nowMs(), status, errorType });
   }
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
 import { parseFineTunedName } from '../../core/jobs/fine-tuned-name.ts';
 import type { Admission } from '../admission/admission.ts';
+import type { Budgets } from '../admission/limits.ts';
 import type { ModelCatalogue, ServedEncoder, ServedGenerator } from '../completion/served-model.ts';
 import type { Learning } from '../learning/learning.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -72,9 +73,9 @@ export function accountOf(request: FastifyRequest): Account {
 }
 
 /** What is left of the caller's limits, in OpenAI's headers. */
-export function limitHeaders(account: Account): Record<string, string> {
+export function limitHeaders(budgets: Budgets): Record<string, string> {
   const headers: Record<string, string> = {};
-  for (const [kind, budget] of Object.entries(account.budgets())) {
+  for (const [kind, budget] of Object.entries(budgets)) {
     if (budget === null) continue;
     headers[`x-ratelimit-limit-${kind}`] = String(budget.limit);
     headers[`x-ratelimit-remaining-${kind}`] = String(budget.remaining);

@@ -11,6 +11,7 @@ import {
   startCompletion,
 } from '../completion/completion.ts';
 import { clientLeft } from '../observability/request-metrics.ts';
+import type { Reservation } from './auth.ts';
 import { accountOf, type Context, limitHeaders, setHeaders } from './context.ts';
 import { errorBody, failureOf, sendFailure } from './error-reply.ts';
 import type { GenerationOptions } from './generation-options.ts';
@@ -52,16 +53,16 @@ export async function generate(
   const promptTokens = completion.prompts.reduce((sum, prompt) => sum + prompt.length, 0);
   const attempt = new Attempt();
   let usedTokens = 0;
-  let settle: (usedTokens: number) => void = () => {};
+  let reservation: Reservation | null = null;
   let release: (generatedTokens: number) => void = () => {};
   const watch = watchClient(context, reply, attempt);
   const startMs = context.clock.nowMs();
   let result: CompletionResult | null = null;
   let status = 200;
   try {
-    settle = account.reserve(promptTokens + numSequences * completion.maxTokens);
+    reservation = await account.reserve(promptTokens + numSequences * completion.maxTokens);
     release = context.admissionOf(completion.model).admit(numSequences);
-    const headers = { ...limitHeaders(account), 'x-millrace-version': completion.version };
+    const headers = { ...limitHeaders(reservation.budgets), 'x-millrace-version': completion.version };
     const run = options.stream === null ? gathered : streamed;
     result = await run(context, request, reply, options, headers, attempt);
     usedTokens = result.usage.promptTokens + result.usage.completionTokens;
@@ -80,7 +81,7 @@ export async function generate(
   } finally {
     watch.stop();
     release(result?.usage.completionTokens ?? 0);
-    settle(usedTokens);
+    reservation?.settle(usedTokens);
     const { running, cancellation, failure, answers } = attempt;
     const end = { status, startMs, result, running, cancellation, failure, answers };
     recordGeneration(context, request, options, end);

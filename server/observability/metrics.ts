@@ -1,4 +1,5 @@
 /** What Prometheus is told. Names follow OpenTelemetry's conventions, spelled [a-z_]; see docs/metrics.md. */
+import { ClusterMetrics, type ClusterObserved } from './cluster-metrics.ts';
 import { EngineMetrics, type Observed } from './engine-metrics.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { HttpMetrics } from './http-metrics.ts';
@@ -7,14 +8,16 @@ import { LearningMetrics, type LearningObserved } from './learning-metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { renamed, vllmNames } from './vllm-names.ts';
 
+export type { ClusterObserved } from './cluster-metrics.ts';
 export type { Observed } from './engine-metrics.ts';
 export type { AliasedVersion, LearningObserved } from './learning-metrics.ts';
 export type { RequestOutcome } from './request-metrics.ts';
 
 export interface MetricsOptions {
-  /** Both are asked at each scrape. */
+  /** These are asked at each scrape. */
   readonly engines: () => readonly Observed[];
   readonly learning?: () => LearningObserved | null;
+  readonly cluster?: () => ClusterObserved | null;
   /** Tenants that are told apart. */
   readonly maxTenants?: number;
   /** Whether metrics come under vLLM's names, too. */
@@ -28,17 +31,19 @@ export class Metrics {
   readonly engines: EngineMetrics;
   readonly http: HttpMetrics;
   readonly learning: LearningMetrics;
+  readonly cluster: ClusterMetrics;
   private readonly instruments = new Instruments();
   private readonly hasVllmNames: boolean;
 
   constructor(options: MetricsOptions) {
-    const { engines, learning = () => null, maxTenants = defaultMaxTenants, hasVllmNames = false } = options;
+    const { engines, learning = () => null, maxTenants = defaultMaxTenants } = options;
     const { instruments } = this;
-    this.hasVllmNames = hasVllmNames;
+    this.hasVllmNames = options.hasVllmNames ?? false;
     this.requests = new RequestMetrics(instruments, { maxTenants });
     this.engines = new EngineMetrics(instruments, engines);
     this.http = new HttpMetrics(instruments);
     this.learning = new LearningMetrics(instruments, { observe: learning, maxTenants });
+    this.cluster = new ClusterMetrics(instruments, options.cluster ?? (() => null));
     const lag = new EventLoopLag();
     instruments.readGauge(
       {

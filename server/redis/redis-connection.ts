@@ -30,6 +30,7 @@ export interface ConnectionState {
 export interface ConnectionEvents {
   /** A new connection can be used. */
   onUp(redis: Redis): void;
+  /** It was lost, or, at the start, not made. */
   onDown(reason: RedisUnavailable): void;
 }
 
@@ -62,6 +63,8 @@ export class RedisConnection {
   /** Connections lost or not made since work last succeeded. */
   private numFailures = 0;
   private isClosed = false;
+  private isToldOf = false;
+  private readonly waiting = new Set<() => void>();
   private outage = new RedisUnavailable('down', 'not connected yet');
   private sinceMs: number;
   private lastError: string | null = null;
@@ -75,6 +78,20 @@ export class RedisConnection {
 
   state(): ConnectionState {
     return { isUp: this.attempt?.isUp ?? false, sinceMs: this.sinceMs, lastError: this.lastError };
+  }
+
+  /** Settles when there is a connection that can be used, or the time is over. */
+  async up(maxMs: number): Promise<void> {
+    if (this.attempt?.isUp || this.isClosed) return;
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.waiting.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, maxMs);
+      this.waiting.add(end);
+    });
   }
 
   /**
@@ -104,6 +121,7 @@ export class RedisConnection {
     if (this.isClosed) return;
     this.isClosed = true;
     clearTimeout(this.timer);
+    for (const end of [...this.waiting]) end();
     const { attempt } = this;
     if (attempt === null) return;
     const { deadlineMs } = this.options;
@@ -170,7 +188,7 @@ export class RedisConnection {
     });
     redis.once('end', () => this.drop(attempt, unreachable(said ?? new Error('the connection was closed'))));
     this.within(attempt, connectMs, () => greeted(redis)).then(
-      () => this.up(attempt),
+      () => this.begin(attempt),
       (error: unknown) => this.drop(attempt, unreachable(said ?? error)),
     );
   }
@@ -179,11 +197,13 @@ export class RedisConnection {
     return Math.max(minConnectMs, this.options.deadlineMs);
   }
 
-  private up(attempt: Attempt): void {
+  private begin(attempt: Attempt): void {
     if (this.attempt !== attempt || this.isClosed) return;
     attempt.isUp = true;
+    this.isToldOf = true;
     this.sinceMs = this.options.now();
     this.probe(attempt);
+    for (const end of [...this.waiting]) end();
     this.events.onUp(attempt.redis);
   }
 
@@ -212,10 +232,11 @@ export class RedisConnection {
     this.outage = reason;
     if (wasUp) this.sinceMs = this.options.now();
     if (!this.isClosed) {
-      this.lastError = reason.message;
+      this.lastError = String(reason.details.reason);
       this.openLater();
     }
-    if (wasUp) this.events.onDown(reason);
+    if (wasUp || !this.isToldOf) this.events.onDown(reason);
+    this.isToldOf = true;
   }
 
   private openLater(): void {

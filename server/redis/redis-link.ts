@@ -23,7 +23,7 @@ export interface RedisLinkOptions {
   readonly random: () => number;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
-  /** Hears of each piece of work; null is one that succeeded. Must be quick. */
+  /** Hears of each piece of work, but not of a duplicate's; null is one that succeeded. Must be quick. */
   readonly onWork?: (failure: RedisFailure | null, tookMs: number) => void;
   /** Hears of the connection for commands, when it comes and goes. Must not throw. */
   readonly onState?: (state: ConnectionState) => void;
@@ -56,6 +56,11 @@ export class RedisLink {
 
   state(): ConnectionState {
     return this.connection.state();
+  }
+
+  /** Settles when Redis can be used, or the time is over: for what would wait anyway. */
+  up(maxMs: number): Promise<void> {
+    return this.connection.up(maxMs);
   }
 
   /** "aliases" → "{name}:aliases". */
@@ -102,7 +107,7 @@ export class RedisLink {
 
   /** Another link to the same Redis, for commands that block; it is closed with this one, if it was not before. */
   duplicate(purpose: string): RedisLink {
-    const { onState: _, ...options } = this.options;
+    const { onState: _state, onWork: _work, ...options } = this.options;
     const link = new RedisLink({ ...options, client: `${options.client}:${purpose}` });
     this.duplicates.add(link);
     return link;

@@ -12,6 +12,7 @@ import { systemClock } from '../../core/clock.ts';
 import { fineTunedName } from '../../core/jobs/fine-tuned-name.ts';
 import { JobStore } from '../../core/jobs/job-store.ts';
 import { learningLayout } from '../../core/registry/learning-layout.ts';
+import { MemoryLimits } from '../../server/admission/memory-limits.ts';
 import type { ServedGenerator } from '../../server/completion/served-model.ts';
 import { createApp } from '../../server/http/app.ts';
 import type { ApiKey } from '../../server/http/auth.ts';
@@ -80,6 +81,7 @@ async function openServer(
     models,
     limits,
     keys: options.keys ?? [],
+    keyLimits: new MemoryLimits(systemClock),
     clock: systemClock,
     metrics,
     tracing: null,

@@ -6,6 +6,8 @@ import pino from 'pino';
 import { systemClock } from '../../core/clock.ts';
 import { loadChatTemplate } from '../../core/tokenizer/chat-template.ts';
 import { loadTokenizer } from '../../core/tokenizer/load.ts';
+import type { Limits } from '../../server/admission/limits.ts';
+import { MemoryLimits } from '../../server/admission/memory-limits.ts';
 import type { ScoringEngine, StepPlan } from '../../server/batching/engine.ts';
 import { createPromptEncoder } from '../../server/completion/prompt-encoder.ts';
 import type { ServedGenerator } from '../../server/completion/served-model.ts';
@@ -21,6 +23,7 @@ import { createLoopEngine, type LoopEngine } from './loop-engine.ts';
 
 export interface GatewayOptions {
   readonly keys?: readonly ApiKey[];
+  readonly keyLimits?: Limits;
   readonly limits?: Partial<HttpLimits>;
   readonly numSlots?: number;
   readonly maxContext?: number;
@@ -112,6 +115,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     models: createCatalogue([model]),
     limits: { ...defaults, ...options.limits },
     keys: options.keys ?? [],
+    keyLimits: options.keyLimits ?? new MemoryLimits(systemClock),
     clock: systemClock,
     metrics: new Metrics({
       ...options.metrics,

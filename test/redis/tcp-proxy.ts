@@ -30,10 +30,11 @@ export class TcpProxy {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** Also of connections that are there already. */
+  /** Also of connections that are there already. Those of a slow way end with it: later bytes must not overtake. */
   set(mode: ProxyMode): void {
+    const wasSlow = this.mode.kind === 'slow';
     this.mode = mode;
-    if (mode.kind === 'refused') this.cut();
+    if (mode.kind === 'refused' || wasSlow) this.cut();
   }
 
   cut(): void {

@@ -23,11 +23,11 @@ export function fileRoutes(app: FastifyInstance, _context: Context, jobs: Jobs):
     forms.post('/v1/files', { schema: { summary: 'Upload a file to learn from' } }, async (request) => {
       if (!request.isMultipart()) refuse('a file is uploaded as multipart/form-data.', 'file');
       const account = accountOf(request);
-      const settle = account.reserve(0);
+      const reservation = await account.reserve(0);
       try {
         return fileObject(await jobs.files.upload(account.tenant, () => receive(request)));
       } finally {
-        settle(0);
+        reservation.settle(0);
       }
     });
   });

@@ -28,11 +28,11 @@ export function fineTuningRoutes(app: FastifyInstance, context: Context, jobs: J
         refuse('a fine-tuned model is not tuned further; name the model that it was made from.', 'model');
       }
       generatorOf(context, body.model);
-      const settle = accountOf(request).reserve(0);
+      const reservation = await accountOf(request).reserve(0);
       try {
         return jobObject(await jobs.create(tenantOf(request), parseJob(body)));
       } finally {
-        settle(0);
+        reservation.settle(0);
       }
     },
   );
