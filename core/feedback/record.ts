@@ -38,11 +38,20 @@ export type Context =
   | { readonly kind: 'chat'; readonly messages: readonly ChatMessage[] }
   | { readonly kind: 'text'; readonly prompt: string };
 
-export interface FeedbackRecord extends Attribution {
-  readonly type: 'feedback';
+/** What every record of the log has. */
+interface Recorded {
+  /** Equal ids are one record, wherever they lie. */
   readonly id: string;
   /** ISO 8601. */
   readonly receivedAt: string;
+  /** The replica that took it; none where there are no others, or where it was taken before there were. */
+  readonly origin?: string;
+  readonly tenant: string;
+}
+
+export interface FeedbackRecord extends Attribution, Recorded {
+  readonly type: 'feedback';
+  readonly tenant: string;
   /** What led to the answer; of a demonstration all of it but its last message. */
   readonly context: Context;
   /** What was answered; of a demonstration its last message. */
@@ -55,11 +64,8 @@ export interface FeedbackRecord extends Attribution {
 }
 
 /** Asks that the influence of rows be removed, and what was learned since be built again without them. */
-export interface UndoRecord {
+export interface UndoRecord extends Recorded {
   readonly type: 'undo';
-  readonly id: string;
-  readonly receivedAt: string;
-  readonly tenant: string;
   readonly what:
     | { readonly kind: 'row'; readonly row: string }
     | { readonly kind: 'account'; readonly account: string };
@@ -67,7 +73,36 @@ export interface UndoRecord {
   readonly rows: readonly string[];
 }
 
-export type LogRecord = FeedbackRecord | UndoRecord;
+/** One thing that was corrected: a question, and what is to be said. */
+export interface Remembered {
+  readonly id: string;
+  readonly tenant: string;
+  /** The API key's name. */
+  readonly account: string;
+  readonly model: string;
+  readonly question: string;
+  readonly answer: string;
+  /** The feedback that it came from; null where an operator wrote it. */
+  readonly source: string | null;
+  /** Milliseconds since 1970. */
+  readonly createdMs: number;
+  /** From then on it counts no more. */
+  readonly expiresMs: number;
+}
+
+/** A change of what is remembered that was asked for by itself. Where there are no other replicas, none are written. */
+export interface MemoryRecord extends Recorded {
+  readonly type: 'memory';
+  readonly change: MemoryChange;
+}
+
+export type MemoryChange =
+  | { readonly kind: 'put'; readonly entry: Remembered }
+  /** Of an entry that is there. */
+  | { readonly kind: 'edit'; readonly entry: Remembered }
+  | { readonly kind: 'forget'; readonly entry: string };
+
+export type LogRecord = FeedbackRecord | UndoRecord | MemoryRecord;
 
 /** What became of a record, written by whoever decided it. */
 export interface Fate {

@@ -5,13 +5,13 @@
 import { randomUUID } from 'node:crypto';
 import { MillraceError } from '../../core/errors.ts';
 import { LogWriter } from '../../core/feedback/log-writer.ts';
-import type { FeedbackRecord, UndoRecord } from '../../core/feedback/record.ts';
+import type { FeedbackRecord, LogRecord, MemoryRecord, UndoRecord } from '../../core/feedback/record.ts';
 import { redact } from '../../core/privacy/redact.ts';
 import { composeRecord, mapContext, type Stamp } from './compose.ts';
 import { Fates } from './fates.ts';
 import { FeedbackIndex } from './feedback-index.ts';
 import type { FeedbackRequest } from './feedback-request.ts';
-import { sealed } from './idempotency.ts';
+import { rowIdOf, sealed } from './idempotency.ts';
 import type { FeedbackView, KeeperCall, KeeperCalls, KeeperOptions } from './keeper-messages.ts';
 import { ResponseStore } from './response-store.ts';
 import type { StoredResponse } from './stored-response.ts';
@@ -36,6 +36,8 @@ export class Archive implements Calls {
   private readonly now: () => number;
   /** Requests with a key that are being written. */
   private readonly underWay = new Map<string, { digest: string; record: Promise<FeedbackRecord> }>();
+  /** Records that are being written, by id. */
+  private readonly writing = new Map<string, Promise<void>>();
 
   private constructor(options: KeeperOptions, parts: Parts, now: () => number) {
     this.options = options;
@@ -54,12 +56,13 @@ export class Archive implements Calls {
     return new Archive(options, { log, responses, index, fates }, now);
   }
 
-  async put(response: StoredResponse): Promise<null> {
+  async put(response: StoredResponse): Promise<StoredResponse | null> {
     const clean = (text: string): string => redact(text).text;
     const context = mapContext(response.context, clean);
     const answers = response.answers.map(clean);
-    await this.parts.responses?.put({ ...response, context, answers }, this.now());
-    return null;
+    const kept = { ...response, context, answers };
+    await this.parts.responses?.put(kept, this.now());
+    return this.options.origin === undefined || this.parts.responses === null ? null : kept;
   }
 
   async feedback(request: FeedbackRequest): Promise<FeedbackRecord> {
@@ -90,8 +93,19 @@ export class Archive implements Calls {
 
   async undo({ tenant, what, rows }: Pick<UndoRecord, 'tenant' | 'what' | 'rows'>): Promise<UndoRecord> {
     const record: UndoRecord = { type: 'undo', ...this.stamp('undo'), tenant, what, rows };
-    await this.parts.log.append(record);
+    await this.append(record);
     return record;
+  }
+
+  async amend({ tenant, change }: Pick<MemoryRecord, 'tenant' | 'change'>): Promise<MemoryRecord> {
+    const record: MemoryRecord = { type: 'memory', ...this.stamp('change'), tenant, change };
+    await this.append(record);
+    return record;
+  }
+
+  async receive(records: readonly LogRecord[]): Promise<readonly string[]> {
+    const isNew = await Promise.all(records.map((record) => this.append(record)));
+    return records.filter((_, index) => isNew[index]).map(({ id }) => id);
   }
 
   /** Deletes what has expired. */
@@ -108,19 +122,38 @@ export class Archive implements Calls {
   private async writeUnlessThere(request: FeedbackRequest): Promise<FeedbackRecord> {
     const { index } = this.parts;
     const earlier = index.byIdempotencyKey(request.idempotency!.key);
-    return (earlier && (await index.get(earlier.id))) ?? this.write(request);
+    const record = earlier && (await index.get(earlier.id));
+    if (earlier !== null && record === null) index.forget(earlier.id);
+    return record ?? this.write(request);
   }
 
   private async write(request: FeedbackRequest): Promise<FeedbackRecord> {
-    const record = composeRecord(request, await this.responseOf(request), this.stamp('fb'));
-    this.parts.index.add(record, await this.parts.log.append(record));
-    return record;
+    const { idempotency } = request;
+    const stamp = this.stamp('fb', idempotency === null ? randomUUID() : rowIdOf(idempotency));
+    const record = composeRecord(request, await this.responseOf(request), stamp);
+    if (await this.append(record)) return record;
+    // Another replica was given the same, and its row came first.
+    return (await this.parts.index.get(record.id)) ?? record;
   }
 
-  private async responseOf({ subject, tenant }: FeedbackRequest): Promise<StoredResponse | null> {
+  /** False when it is there already. Nothing is waited for between the look and the writing. */
+  private async append(record: LogRecord): Promise<boolean> {
+    const { log, index } = this.parts;
+    const { id } = record;
+    for (let other = this.writing.get(id); other !== undefined; other = this.writing.get(id))
+      await other.catch(() => null);
+    if (index.has(id)) return false;
+    const written = log.append(record).then((behind) => index.add(record, behind));
+    this.writing.set(id, written);
+    await written.finally(() => this.writing.delete(id));
+    return true;
+  }
+
+  private async responseOf(request: FeedbackRequest): Promise<StoredResponse | null> {
+    const { subject, tenant } = request;
     if (subject.kind === 'demonstration') return null;
     const { responseId: id, choice } = subject;
-    const found = await this.parts.responses?.get(id, tenant, this.now());
+    const found = (await this.parts.responses?.get(id, tenant, this.now())) ?? request.response;
     const hours = (this.options.responses?.keepMs ?? 0) / hourMs;
     if (!found) throw new MillraceError('response_not_found', { id, hours }, { param: 'response_id' });
     if (choice >= found.answers.length) {
@@ -130,7 +163,9 @@ export class Archive implements Calls {
     return found;
   }
 
-  private stamp(prefix: string): Stamp {
-    return { id: `${prefix}-${randomUUID()}`, receivedAt: new Date(this.now()).toISOString() };
+  private stamp(prefix: string, unique: string = randomUUID()): Stamp {
+    const { origin } = this.options;
+    const receivedAt = new Date(this.now()).toISOString();
+    return { id: `${prefix}-${unique}`, receivedAt, ...(origin === undefined ? {} : { origin }) };
   }
 }

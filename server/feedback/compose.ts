@@ -7,6 +7,7 @@ import type { StoredResponse } from './stored-response.ts';
 export interface Stamp {
   readonly id: string;
   readonly receivedAt: string;
+  readonly origin?: string;
 }
 
 /** `response` is there for feedback on one. Its texts are redacted already, since it was stored. */

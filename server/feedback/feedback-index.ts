@@ -22,7 +22,8 @@ export interface KeyedRow {
   readonly digest: string;
 }
 
-type Known = Pick<FeedbackRecord, 'id' | 'tenant' | 'account' | 'idempotency'>;
+type KnownRow = Pick<FeedbackRecord, 'type' | 'id' | 'tenant' | 'account' | 'idempotency'>;
+type Known = KnownRow | Pick<Exclude<LogRecord, FeedbackRecord>, 'type' | 'id'>;
 type Indexed = Read<Known>;
 
 export class FeedbackIndex {
@@ -30,6 +31,8 @@ export class FeedbackIndex {
   private readonly maxRows: number;
   private readonly rows = new Map<string, Row>();
   private readonly byKey = new Map<string, KeyedRow>();
+  /** Ids of records that are no rows. */
+  private readonly others = new Map<string, true>();
   private added: Position = logStart;
   private isComplete = true;
 
@@ -44,14 +47,30 @@ export class FeedbackIndex {
     const segments = await listSegments(folder);
     const newest: Indexed[][] = [];
     for (let left = maxRows; left > 0 && segments.length > 0; left -= newest[0]!.length)
-      newest.unshift(await rowsOfSegment(folder, segments.pop()!));
+      newest.unshift(await recordsOfSegment(folder, segments.pop()!));
     index.isComplete = segments.length === 0;
     for (const { record, position } of newest.flat()) index.add(record, position);
     return index;
   }
 
-  /** Rows are added in the order of the log, each with the place behind it. */
-  add({ id, tenant, account, idempotency }: Known, behind: Position): void {
+  /** Records are added in the order of the log, each with the place behind it. */
+  add(record: Known, behind: Position): void {
+    if (record.type === 'feedback') this.addRow(record, behind);
+    else put(this.others, record.id, true, this.maxRows);
+    this.added = behind;
+  }
+
+  /** The row is not in the log any more. */
+  forget(id: string): void {
+    this.rows.delete(id);
+  }
+
+  /** Whether a record of this id is in the log; of those that are too old it is not known any more. */
+  has(id: string): boolean {
+    return this.rows.has(id) || this.others.has(id);
+  }
+
+  private addRow({ id, tenant, account, idempotency }: KnownRow, behind: Position): void {
     const start = this.added.segment === behind.segment ? this.added.offset : 0;
     const isOver = put(
       this.rows,
@@ -62,7 +81,6 @@ export class FeedbackIndex {
     if (isOver) this.isComplete = false;
     if (idempotency !== null)
       put(this.byKey, idempotency.key, { id, digest: idempotency.digest }, this.maxRows);
-    this.added = behind;
   }
 
   tenantOf(id: string): string | null {
@@ -98,25 +116,28 @@ export class FeedbackIndex {
 }
 
 /** Without their texts. */
-async function rowsOfSegment(folder: string, segment: number): Promise<Indexed[]> {
-  const rows: Indexed[] = [];
-  for await (const { record, position } of rowsOf(folder, { segment, offset: 0 })) {
+async function recordsOfSegment(folder: string, segment: number): Promise<Indexed[]> {
+  const known: Indexed[] = [];
+  const all = readAll(folder, (json) => json as LogRecord, { segment, offset: 0 });
+  for await (const { record, position } of all) {
     if (position.segment !== segment) break;
-    const { id, tenant, account, idempotency } = record;
-    rows.push({ record: { id, tenant, account, idempotency }, position });
+    known.push({ record: knownOf(record), position });
   }
-  return rows;
+  return known;
 }
 
-function rowsOf(folder: string, from?: Position) {
-  return readAll(
-    folder,
-    (json) => {
-      const record = json as LogRecord;
-      return record.type === 'feedback' ? record : null;
-    },
-    from,
-  );
+function knownOf(record: LogRecord): Known {
+  const { type, id } = record;
+  if (type !== 'feedback') return { type, id };
+  const { tenant, account, idempotency } = record;
+  return { type, id, tenant, account, idempotency };
+}
+
+function rowsOf(folder: string) {
+  return readAll(folder, (json) => {
+    const record = json as LogRecord;
+    return record.type === 'feedback' ? record : null;
+  });
 }
 
 function parse(line: string): LogRecord | null {

@@ -1,5 +1,6 @@
 /** Feedback as a client gives it, checked in shape, before it is known whether its response exists. */
 import type { Context } from '../../core/feedback/record.ts';
+import type { StoredResponse } from './stored-response.ts';
 
 /** What is said about a stored response. */
 export type Remark =
@@ -29,4 +30,6 @@ export interface FeedbackRequest {
   readonly subject: FeedbackSubject;
   /** The key as it came, and the digest of the body that came with it. */
   readonly idempotency: { readonly key: string; readonly digest: string } | null;
+  /** What it is about, where another replica has stored it. */
+  readonly response?: StoredResponse;
 }

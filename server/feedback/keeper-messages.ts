@@ -2,7 +2,13 @@
 
 import type { ErrorCode, ErrorDetails } from '../../core/errors.ts';
 import type { LogLimits } from '../../core/feedback/log-writer.ts';
-import type { Fate, FeedbackRecord, UndoRecord } from '../../core/feedback/record.ts';
+import type {
+  Fate,
+  FeedbackRecord,
+  LogRecord,
+  MemoryRecord,
+  UndoRecord,
+} from '../../core/feedback/record.ts';
 import type { LearningLayout } from '../../core/registry/learning-layout.ts';
 import type { FeedbackRequest } from './feedback-request.ts';
 import type { ResponseLimits } from './response-store.ts';
@@ -15,6 +21,8 @@ export interface KeeperOptions {
   readonly log: LogLimits;
   /** Rows that are found by id and by idempotency key. */
   readonly maxIndexed: number;
+  /** Id of this replica; none where there are no others. */
+  readonly origin?: string;
 }
 
 /** A row as its giver may see it. */
@@ -26,14 +34,18 @@ export interface FeedbackView {
 
 /** Each call, what it takes and what it gives. */
 export interface KeeperCalls {
-  /** Keeps a response; its texts come as they are and are redacted first. */
-  put: { ask: StoredResponse; answer: null };
+  /** Keeps a response; its texts come as they are and are redacted first. Gives what it kept where there are other replicas. */
+  put: { ask: StoredResponse; answer: StoredResponse | null };
   /** Throws response_not_found, idempotency_conflict, queue_full. The record is durable. */
   feedback: { ask: FeedbackRequest; answer: FeedbackRecord };
   view: { ask: { readonly id: string; readonly tenant: string }; answer: FeedbackView | null };
   /** The rows that an undo means. */
   rows: { ask: Pick<UndoRecord, 'tenant' | 'what'>; answer: readonly string[] };
   undo: { ask: Pick<UndoRecord, 'tenant' | 'what' | 'rows'>; answer: UndoRecord };
+  /** Tells other replicas of a change of memory. The record is durable. */
+  amend: { ask: Pick<MemoryRecord, 'tenant' | 'change'>; answer: MemoryRecord };
+  /** Takes records of other replicas. All are durable; the ids are those of the ones that were not there yet. */
+  receive: { ask: readonly LogRecord[]; answer: readonly string[] };
   close: { ask: null; answer: null };
 }
 

@@ -138,8 +138,9 @@ test('folders that cannot be used are told when it is opened', async () => {
   const problems: string[] = [];
   const feedback = join(file, 'feedback');
   await assert.rejects(
-    openKeeper({ ...options, folders: { ...options.folders, feedback } }, (problem) =>
-      problems.push(problem),
+    openKeeper(
+      { ...options, folders: { ...options.folders, feedback } },
+      { onProblem: (problem) => problems.push(problem) },
     ),
     (error: Error) => isUnavailable(error) && error.message.includes('ENOTDIR'),
   );

@@ -33,12 +33,16 @@ export interface Keeper {
   close(): Promise<void>;
 }
 
-/** Throws feedback_unavailable when the folders cannot be used. `onProblem` hears why a thread had to be replaced. */
-export async function openKeeper(
-  options: KeeperOptions,
-  onProblem: (message: string) => void = () => {},
-): Promise<Keeper> {
-  const keeper = new ThreadedKeeper(options, onProblem);
+export interface KeeperEvents {
+  /** Why a thread had to be replaced. */
+  readonly onProblem?: (message: string) => void;
+  /** What was kept and other replicas may need, redacted. Must be quick, and not throw. */
+  readonly onKept?: (response: StoredResponse) => void;
+}
+
+/** Throws feedback_unavailable when the folders cannot be used. */
+export async function openKeeper(options: KeeperOptions, events: KeeperEvents = {}): Promise<Keeper> {
+  const keeper = new ThreadedKeeper(options, events);
   try {
     await keeper.start();
     return keeper;
@@ -57,7 +61,7 @@ interface Pending extends Deferred<unknown> {
 class ThreadedKeeper implements Keeper {
   numUnstored = 0;
   private readonly options: KeeperOptions;
-  private readonly onProblem: (message: string) => void;
+  private readonly events: KeeperEvents;
   private worker: Worker | null = null;
   private readonly pending = new Map<number, Pending>();
   private pendingCharacters = 0;
@@ -67,16 +71,16 @@ class ThreadedKeeper implements Keeper {
   private isClosed = false;
   private restart: NodeJS.Timeout | null = null;
 
-  constructor(options: KeeperOptions, onProblem: (message: string) => void) {
+  constructor(options: KeeperOptions, events: KeeperEvents) {
     this.options = options;
-    this.onProblem = onProblem;
+    this.events = events;
   }
 
   async start(): Promise<void> {
     const worker = new Worker(new URL('./keeper-thread.js', import.meta.url), { workerData: this.options });
     worker.on('message', (answer: Answer) => this.settle(answer));
     worker.on('error', ({ message }) => {
-      this.onProblem(`the keeper thread: ${message}`);
+      this.events.onProblem?.(`the keeper thread: ${message}`);
       this.take(0)?.reject(unavailable(message));
     });
     worker.on('exit', () => this.lose());
@@ -93,9 +97,12 @@ class ThreadedKeeper implements Keeper {
   keep(response: StoredResponse): void {
     if (this.isClosed || this.refusal(shareOfResponses) !== null) this.numUnstored++;
     else
-      this.ask('put', response).catch(() => {
-        this.numUnstored++;
-      });
+      this.ask('put', response).then(
+        (kept) => kept !== null && this.events.onKept?.(kept),
+        () => {
+          this.numUnstored++;
+        },
+      );
   }
 
   async call<Name extends KeeperCall>(

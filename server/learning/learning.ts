@@ -117,7 +117,7 @@ async function open(options: LearningOptions, closers: Closer[]): Promise<Learni
   const rollout = await Rollout.open({ layout, maxRows, now, onMove, store, leads: !follows });
   for (const model of options.models) await rollout.serve(model);
   const jobs = await Jobs.open({ layout, now: () => Date.now() });
-  const keeper = await openKeeper({ ...options.keeper, folders: layout }, options.onProblem);
+  const keeper = await openKeeper({ ...options.keeper, folders: layout }, { onProblem: options.onProblem });
   closers.push(() => keeper.close());
   const { memory, feeder } = await openMemory(options, layout, closers);
   const { modelsDir, tenants, defaultModel: model, consolidateAfter: afterVersions } = options;

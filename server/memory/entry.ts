@@ -1,19 +1,6 @@
-/** One thing that was corrected: a question, and what is to be said. */
-export interface MemoryEntry {
-  readonly id: string;
-  readonly tenant: string;
-  /** The API key's name. */
-  readonly account: string;
-  readonly model: string;
-  readonly question: string;
-  readonly answer: string;
-  /** The feedback that it came from; null where an operator wrote it. */
-  readonly source: string | null;
-  /** Milliseconds since 1970. */
-  readonly createdMs: number;
-  /** From then on it counts no more. */
-  readonly expiresMs: number;
-}
+import type { Remembered } from '../../core/feedback/record.ts';
+
+export type MemoryEntry = Remembered;
 
 /** As it is stored: the question's vector, fp32, in base64. */
 export interface StoredEntry extends MemoryEntry {

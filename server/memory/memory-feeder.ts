@@ -4,9 +4,9 @@
  */
 import { MillraceError } from '../../core/errors.ts';
 import { readLog } from '../../core/feedback/log-reader.ts';
-import { readPosition } from '../../core/feedback/read-position.ts';
+import { isBeyondLog, readPosition } from '../../core/feedback/read-position.ts';
 import type { LogRecord } from '../../core/feedback/record.ts';
-import { listSegments, logStart, type Position, segmentBytes } from '../../core/feedback/segments.ts';
+import { logStart, type Position } from '../../core/feedback/segments.ts';
 import { replaceFile } from '../../core/replace-file.ts';
 import type { Memory } from './memory.ts';
 
@@ -112,8 +112,10 @@ export class MemoryFeeder {
       await memory.forgetSource(tenant, of);
       return;
     }
+    const { signal } = this.closing;
     try {
-      await memory.learn(record, this.closing.signal);
+      if (record.type === 'memory') await memory.take(record, signal);
+      else await memory.learn(record, signal);
     } catch (error) {
       if (!isRowsFault(error) || ++this.numTries < maxTries) throw error;
       onProblem(`memory leaves out the row ${record.id}: ${messageOf(error)}`);
@@ -138,14 +140,9 @@ async function startOf({ cursor, log, onProblem }: FeederOptions): Promise<Posit
   const onUnknown = (): void =>
     onProblem('the place of memory in the feedback log is unknown: all of the log is read again');
   const position = await readPosition(cursor, onUnknown);
-  if (!(await isBeyond(position, log))) return position;
+  if (!(await isBeyondLog(position, log))) return position;
   onUnknown();
   return logStart;
-}
-
-async function isBeyond({ segment, offset }: Position, log: string): Promise<boolean> {
-  const last = (await listSegments(log)).at(-1) ?? 0;
-  return segment > last || (segment === last && offset > (await segmentBytes(log, segment)));
 }
 
 const ofTheSurroundings = new Set([

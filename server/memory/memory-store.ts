@@ -74,8 +74,18 @@ export class MemoryStore {
 
   /** The same for an entry that is there; false, and nothing happens, when it is not. */
   replace(entry: MemoryEntry, vector: Float32Array, replaces: Choice = none): Promise<boolean> {
+    return this.putIf((known) => known !== undefined, entry, vector, replaces);
+  }
+
+  /** The same where it `isWanted`, which sees what is there under the id when the change's turn has come. */
+  putIf(
+    isWanted: (known: IndexedEntry | undefined) => boolean,
+    entry: MemoryEntry,
+    vector: Float32Array,
+    replaces: Choice = none,
+  ): Promise<boolean> {
     return this.inTurn(async () => {
-      if (!this.entriesOf(entry.tenant).has(entry.id)) return false;
+      if (!isWanted(this.entriesOf(entry.tenant).get(entry.id))) return false;
       await this.add(entry, vector, replaces);
       return true;
     });

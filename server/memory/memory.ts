@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { MillraceError } from '../../core/errors.ts';
-import type { FeedbackRecord } from '../../core/feedback/record.ts';
+import type { FeedbackRecord, MemoryChange, MemoryRecord } from '../../core/feedback/record.ts';
 import { invariant } from '../../core/invariant.ts';
 import type { ChatMessage } from '../../core/tokenizer/tokenizer.ts';
 import { within } from '../../core/within.ts';
@@ -26,6 +26,11 @@ export interface MemoryOptions {
   readonly maxWaitMs: number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /**
+   * Tells other replicas of a change that was asked for here, before it is made: durable when it returns with the record's
+   * id. None where there are no others.
+   */
+  readonly tell?: (tenant: string, change: MemoryChange) => Promise<string>;
 }
 
 export interface Recollection {
@@ -42,9 +47,13 @@ export interface Recollection {
 const sameQuestion = 0.97;
 /** For what is to be remembered: nobody waits for it but whoever wrote it. */
 const learnWaitMs = 10_000;
+/** Changes that the log brings once more, of which it is remembered that they are made. */
+const maxMade = 1_024;
 
 export class Memory {
   private readonly options: MemoryOptions;
+  /** Records of changes that were made here when they were asked for, the latest: the log brings them once more. */
+  private readonly made = new Set<string>();
 
   constructor(options: MemoryOptions) {
     this.options = options;
@@ -65,19 +74,41 @@ export class Memory {
     if (known !== undefined) return known;
     const entry = this.entryOf({ ...said, tenant, account, model, source }, id, createdMs);
     const vector = await this.vectorOf(entry.question, signal);
+    // Rows of several replicas come in different orders to each: the latest word counts on all of them.
+    if (this.list(tenant).some((other) => isLater(other, entry) && isSame(other, entry, vector))) return null;
     await this.options.store.put(entry, vector, sameAs(entry, vector));
     return entry;
   }
 
-  /** Remembers what an operator says. Throws invalid_argument. */
+  /** Makes a change that another replica, or this one before a crash, was asked for. Made twice it changes nothing. */
+  async take({ id: record, tenant, change }: MemoryRecord, signal?: AbortSignal): Promise<void> {
+    const { store, now } = this.options;
+    if (this.made.delete(record)) return;
+    if (change.kind === 'forget') {
+      await store.delete(tenant, ({ id }) => id === change.entry);
+      return;
+    }
+    const { kind, entry } = change;
+    // An edit does not bring back what was deleted, and of several the latest counts, in whichever order they come.
+    const isWanted = (known: MemoryEntry | undefined): boolean =>
+      known === undefined ? kind === 'put' : isLater(entry, known);
+    if (entry.tenant !== tenant || entry.expiresMs <= now()) return;
+    if (!isWanted(store.entriesOf(tenant).get(entry.id))) return;
+    const vector = await this.vectorOf(entry.question, signal);
+    await store.putIf(isWanted, entry, vector, sameAs(entry, vector));
+  }
+
+  /** Remembers what an operator says. Throws invalid_argument, and what telling others throws. */
   async put(said: Said): Promise<MemoryEntry> {
     const entry = this.entryOf(acceptable(said), `mem-${randomUUID()}`, this.options.now());
     const vector = await this.vectorOf(entry.question);
-    await this.options.store.put(entry, vector, sameAs(entry, vector));
+    await this.make(entry.tenant, { kind: 'put', entry }, () =>
+      this.options.store.put(entry, vector, sameAs(entry, vector)),
+    );
     return entry;
   }
 
-  /** The entry counts as new. Throws memory_not_found, invalid_argument. */
+  /** The entry counts as new. Throws memory_not_found, invalid_argument, and what telling others throws. */
   async edit(
     tenant: string,
     id: string,
@@ -86,9 +117,12 @@ export class Memory {
     const { account, model, source, ...old } = this.get(tenant, id);
     const { question = old.question, answer = old.answer } = change;
     const said = acceptable({ question, answer, tenant, account, model, source });
-    const entry = this.entryOf(said, id, this.options.now());
+    // Later than what it changes also where another replica, with another clock, has made that.
+    const entry = this.entryOf(said, id, Math.max(this.options.now(), old.createdMs + 1));
     const vector = await this.vectorOf(entry.question);
-    const isThere = await this.options.store.replace(entry, vector, sameAs(entry, vector));
+    const isThere = await this.make(tenant, { kind: 'edit', entry }, () =>
+      this.options.store.replace(entry, vector, sameAs(entry, vector)),
+    );
     if (!isThere) throw new MillraceError('memory_not_found', { id });
     return entry;
   }
@@ -137,11 +171,12 @@ export class Memory {
     return entry;
   }
 
-  /** Throws memory_not_found. */
+  /** Throws memory_not_found, and what telling others throws. */
   async forget(tenant: string, id: string): Promise<void> {
     this.get(tenant, id);
-    if ((await this.options.store.delete(tenant, (entry) => entry.id === id)) === 0)
-      throw new MillraceError('memory_not_found', { id });
+    await this.make(tenant, { kind: 'forget', entry: id }, () =>
+      this.options.store.delete(tenant, (entry) => entry.id === id),
+    );
   }
 
   /** Forgets everything that came from rows of feedback, or from an account. Returns how many entries. */
@@ -160,6 +195,14 @@ export class Memory {
   /** Deletes what has expired. To be called now and then: it is not found any more before. */
   async expire(): Promise<void> {
     await this.options.store.expire(this.options.now());
+  }
+
+  private async make<T>(tenant: string, change: MemoryChange, work: () => Promise<T>): Promise<T> {
+    const record = await this.options.tell?.(tenant, change);
+    const result = await work();
+    if (record !== undefined) this.made.add(record);
+    if (this.made.size > maxMade) this.made.delete(this.made.values().next().value!);
+    return result;
   }
 
   private entryOf({ tenant, account, model, question, answer, source }: Said, id: string, createdMs: number) {
@@ -181,14 +224,22 @@ export class Memory {
 }
 
 /** What the same account has said before about the same. */
-function sameAs({ id, account, model, question }: MemoryEntry, vector: Float32Array): Choice {
-  const { names } = wordsIn(question);
-  return (older) =>
-    older.id !== id &&
-    older.account === account &&
-    older.model === model &&
-    dot(older.vector, vector) >= sameQuestion &&
-    areEqual(older.names, names);
+const sameAs =
+  (entry: MemoryEntry, vector: Float32Array): Choice =>
+  (other) =>
+    !isLater(other, entry) && isSame(other, entry, vector);
+
+const isLater = (a: MemoryEntry, b: MemoryEntry): boolean => a.createdMs > b.createdMs;
+
+/** Whether another entry is the same account's about the same. */
+function isSame(other: IndexedEntry, { id, account, model, question }: MemoryEntry, vector: Float32Array) {
+  return (
+    other.id !== id &&
+    other.account === account &&
+    other.model === model &&
+    dot(other.vector, vector) >= sameQuestion &&
+    areEqual(other.names, wordsIn(question).names)
+  );
 }
 
 function areEqual(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
