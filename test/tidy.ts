@@ -23,7 +23,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'server/memory': ['core'],
   'server/rollout': ['core', 'server/batching'],
   'server/jobs': ['core'],
-  'server/cluster': ['core'],
+  'server/cluster': ['core', 'server/feedback'],
   'server/redis': ['core', 'server/admission', 'server/cluster'],
   'server/learning': ['core', 'server/feedback', 'server/memory', 'server/rollout', 'server/jobs'],
   'server/observability': ['core', 'server/batching'],

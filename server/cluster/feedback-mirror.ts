@@ -1,0 +1,67 @@
+/** The feedback log of this replica goes to all others, and theirs comes here. */
+import { join } from 'node:path';
+import type { LogRecord } from '../../core/feedback/record.ts';
+import type { LearningLayout } from '../../core/registry/learning-layout.ts';
+import type { Keeper } from '../feedback/keeper.ts';
+import { LogReceiver } from './log-receiver.ts';
+import { LogSender } from './log-sender.ts';
+import type { LogStream } from './log-stream.ts';
+import type { MirrorOptions } from './mirror-options.ts';
+
+export interface FeedbackMirrorOptions extends MirrorOptions {
+  readonly layout: Pick<LearningLayout, 'feedback' | 'cursors'>;
+  readonly keeper: Pick<Keeper, 'call'>;
+  readonly stream: LogStream;
+  /** Hears of records of other replicas that are durable here and were not there before. Must not throw. */
+  readonly onReceived: (records: readonly LogRecord[]) => void;
+}
+
+export interface FeedbackMirror {
+  readonly sender: LogSender;
+  readonly receiver: LogReceiver<LogRecord>;
+  /** This replica has appended something. */
+  wake(): void;
+  close(): Promise<void>;
+}
+
+/** The keeper wakes the sender: looks in between find what was written while nobody did, and whether the stream is whole. */
+const sendPollMs = 1_000;
+
+export async function openFeedbackMirror(options: FeedbackMirrorOptions): Promise<FeedbackMirror> {
+  const { layout, keeper, onReceived, onProblem } = options;
+  const name = 'feedback';
+  const sender = await LogSender.open({
+    ...options,
+    name,
+    log: layout.feedback,
+    cursor: join(layout.cursors, 'feedback-sent.json'),
+    pollMs: sendPollMs,
+  });
+  const receiver = await LogReceiver.open<LogRecord>({
+    ...options,
+    name,
+    cursor: join(layout.cursors, 'feedback-received'),
+    async append(received) {
+      const records = received.filter(isLogRecord);
+      if (records.length < received.length)
+        onProblem(`${received.length - records.length} records of other replicas are none, and are left out`);
+      const ids = new Set(await keeper.call('receive', records));
+      if (ids.size > 0) onReceived(records.filter(({ id }) => ids.has(id)));
+    },
+  });
+  return {
+    sender,
+    receiver,
+    wake: () => sender.wake(),
+    async close() {
+      await Promise.all([sender.close(), receiver.close()]);
+    },
+  };
+}
+
+/** What a replica of another version may send is left out where it would harm whoever reads the log. */
+function isLogRecord(record: LogRecord): boolean {
+  const { type, id, tenant } = record as Partial<Record<'type' | 'id' | 'tenant', unknown>>;
+  const isKnown = type === 'feedback' || type === 'undo' || type === 'memory';
+  return isKnown && typeof id === 'string' && id.length <= 128 && typeof tenant === 'string';
+}

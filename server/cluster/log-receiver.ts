@@ -1,0 +1,143 @@
+/**
+ * Takes what other replicas have sent from the stream, as the group of this replica, and acknowledges it when it is on the
+ * disk here. What comes twice has to change nothing.
+ */
+import { readIfThere } from '../../core/read-if-there.ts';
+import { replaceFile } from '../../core/replace-file.ts';
+import type { LogStream, StreamEntry, StreamRead } from './log-stream.ts';
+import { originOf } from './origin.ts';
+import { Pump } from './pump.ts';
+
+export interface LogReceiverOptions<T extends object> {
+  /** As problems name it: "feedback". */
+  readonly name: string;
+  readonly stream: LogStream;
+  /** File that holds about how far it has read, for the day on which its group is gone. */
+  readonly cursor: string;
+  /** Id of this replica: its group, and the origin of what it takes not. */
+  readonly origin: string;
+  /** Makes them durable, in order, and drops those that are there. What fails comes again. */
+  readonly append: (records: readonly T[], signal: AbortSignal) => Promise<void>;
+  readonly pollMs: number;
+  /** Groups of replicas that have not read for so long are removed. */
+  readonly groupIdleMs: number;
+  readonly onProblem: (message: string) => void;
+}
+
+const maxEntries = 64;
+const sweepEveryMs = 3_600_000;
+const saveEveryMs = 10_000;
+
+export class LogReceiver<T extends object> {
+  numReceived = 0;
+  /** Times that it was found that entries were dropped before this replica had read them. */
+  numGaps = 0;
+  private readonly options: LogReceiverOptions<T>;
+  private readonly pump: Pump;
+  /** After a start and a failure, what was given out before comes first. */
+  private which: 'pending' | 'new' = 'pending';
+  private sweptMs = Number.NEGATIVE_INFINITY;
+  /** Id of the last entry that was acknowledged. */
+  private last: string | null;
+  private saved: string | null;
+  private savedMs = performance.now();
+
+  private constructor(options: LogReceiverOptions<T>, last: string | null) {
+    this.options = options;
+    this.last = last;
+    this.saved = last;
+    this.pump = new Pump({
+      pollMs: options.pollMs,
+      work: (signal) => this.advance(signal),
+      onProblem: (message) => options.onProblem(`${options.name} of other replicas waits: ${message}`),
+    });
+  }
+
+  static async open<T extends object>(options: LogReceiverOptions<T>): Promise<LogReceiver<T>> {
+    return new LogReceiver(options, await readIfThere(options.cursor));
+  }
+
+  /** Whether it takes what comes at present. */
+  get isReceiving(): boolean {
+    return this.pump.numFailures === 0;
+  }
+
+  wake(): void {
+    this.pump.wake();
+  }
+
+  async close(): Promise<void> {
+    await this.pump.close();
+    await this.save().catch(() => null);
+  }
+
+  /** Whether there was anything. */
+  private async advance(signal: AbortSignal): Promise<boolean> {
+    const { which } = this;
+    this.which = 'pending';
+    const any = await this.take(which, signal);
+    this.which = any ? which : 'new';
+    if (any || which === 'pending') return true;
+    await this.sweep();
+    return false;
+  }
+
+  private async take(which: 'pending' | 'new', signal: AbortSignal): Promise<boolean> {
+    const { stream, origin, append } = this.options;
+    const read = await stream.read(origin, which, maxEntries);
+    const { entries } = read;
+    if (await this.hasMissed(read)) this.noteGap();
+    if (entries.length === 0) return false;
+    const records = entries.flatMap((entry) => this.parse(entry)).filter((each) => originOf(each) !== origin);
+    if (records.length > 0) await append(records, signal);
+    await stream.acknowledge(
+      origin,
+      entries.map(({ id }) => id),
+    );
+    this.numReceived += records.length;
+    this.last = entries.at(-1)!.id;
+    if (performance.now() - this.savedMs >= saveEveryMs) await this.save();
+    return true;
+  }
+
+  private async hasMissed({ entries, isBehind, isNew }: StreamRead): Promise<boolean> {
+    if (isBehind || entries.some(({ text }) => text === null)) return true;
+    // A group that was removed begins anew: what lies between is gone if the last that it had read is.
+    return isNew && this.last !== null && (await this.options.stream.stateOf(this.last)) === 'dropped';
+  }
+
+  private async save(): Promise<void> {
+    this.savedMs = performance.now();
+    if (this.last === null || this.last === this.saved) return;
+    await replaceFile(this.options.cursor, this.last);
+    this.saved = this.last;
+  }
+
+  private noteGap(): void {
+    this.numGaps++;
+    const { name, onProblem } = this.options;
+    onProblem(
+      `${name}: this replica was away for longer than the stream reaches back; what was dropped meanwhile is missing here`,
+    );
+  }
+
+  private parse({ id, text }: StreamEntry): T[] {
+    if (text === null) return [];
+    try {
+      const record = JSON.parse(text) as T;
+      if (typeof record === 'object' && record !== null) return [record];
+    } catch {
+      // Told below.
+    }
+    this.options.onProblem(
+      `${this.options.name}: the entry ${id} of the stream is no record and is left out`,
+    );
+    return [];
+  }
+
+  private async sweep(): Promise<void> {
+    if (performance.now() - this.sweptMs < sweepEveryMs) return;
+    this.sweptMs = performance.now();
+    await this.options.stream.dropGroups(this.options.groupIdleMs);
+  }
+}

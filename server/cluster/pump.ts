@@ -1,0 +1,88 @@
+/**
+ * Does one kind of work over and over while there is any: at once when it is woken, after a while by itself, and after a
+ * failure later and later. Never two at a time.
+ */
+
+export interface PumpOptions {
+  /** Does a bounded piece of it; false when there was nothing to do. */
+  readonly work: (signal: AbortSignal) => Promise<boolean>;
+  /** Between looks where nobody wakes it. */
+  readonly pollMs: number;
+  /** Hears of the first failure in a row, and of every hundredth. */
+  readonly onProblem: (message: string) => void;
+}
+
+const minRetryMs = 100;
+const maxRetryMs = 5_000;
+const tellEvery = 100;
+
+export class Pump {
+  /** Failures since it last worked. */
+  numFailures = 0;
+  private readonly options: PumpOptions;
+  private readonly closing = new AbortController();
+  private running: Promise<void> | null = null;
+  private isWanted = false;
+  private timer: NodeJS.Timeout | null = null;
+  private retryMs = minRetryMs;
+
+  constructor(options: PumpOptions) {
+    this.options = options;
+    this.wake();
+  }
+
+  /** There may be work. After a failure it waits for the next try. */
+  wake(): void {
+    this.isWanted = true;
+    if (this.closing.signal.aborted || this.running !== null) return;
+    if (this.timer !== null && this.numFailures > 0) return;
+    this.start();
+  }
+
+  /** Waits for the piece that is under way, which is told to end. */
+  async close(): Promise<void> {
+    this.closing.abort(new Error('it is closed'));
+    if (this.timer !== null) clearTimeout(this.timer);
+    await this.running;
+  }
+
+  private start(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    this.running = this.run().finally(() => {
+      this.running = null;
+      if (this.closing.signal.aborted) return;
+      if (this.isWanted && this.numFailures === 0) this.start();
+      else this.startIn(this.numFailures === 0 ? this.options.pollMs : this.backOff());
+    });
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.closing;
+    this.isWanted = false;
+    try {
+      while (!signal.aborted && (await this.options.work(signal))) this.recover();
+      this.recover();
+    } catch (error) {
+      if (signal.aborted) return;
+      if (this.numFailures++ % tellEvery === 0) this.options.onProblem(messageOf(error));
+    }
+  }
+
+  private recover(): void {
+    this.numFailures = 0;
+    this.retryMs = minRetryMs;
+  }
+
+  private backOff(): number {
+    const waitMs = this.retryMs;
+    this.retryMs = Math.min(2 * waitMs, maxRetryMs);
+    return waitMs;
+  }
+
+  private startIn(waitMs: number): void {
+    this.timer = setTimeout(() => this.start(), waitMs);
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

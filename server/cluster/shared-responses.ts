@@ -1,0 +1,71 @@
+/**
+ * Stored responses that replicas lend each other: what one has kept, the others find on a shelf while it is kept. Texts
+ * were redacted by who kept them. What is too large, or comes while too much is on its way, is known to its replica alone.
+ */
+import type { StoredResponse } from '../feedback/stored-response.ts';
+import type { Shelf } from './shelf.ts';
+
+export interface SharedResponsesOptions {
+  readonly shelf: Shelf;
+  /** From when it was made. */
+  readonly keepMs: number;
+  /** Of one, as JSON; its length in characters. */
+  readonly maxCharacters: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** On their way to the shelf. */
+const maxUnderWay = 64;
+
+export class SharedResponses {
+  /** Responses that were not put on the shelf. */
+  numUnshared = 0;
+  private readonly options: SharedResponsesOptions;
+  private underWay = 0;
+
+  constructor(options: SharedResponsesOptions) {
+    this.options = options;
+  }
+
+  /** Without a promise that it works. */
+  put(response: StoredResponse): void {
+    const { shelf, keepMs, maxCharacters, now } = this.options;
+    const text = JSON.stringify(response);
+    const leftMs = response.createdMs + keepMs - now();
+    if (text.length > maxCharacters || this.underWay >= maxUnderWay || leftMs <= 0) {
+      this.numUnshared++;
+      return;
+    }
+    this.underWay++;
+    shelf
+      .put(response.id, text, leftMs)
+      .catch(() => {
+        this.numUnshared++;
+      })
+      .finally(() => {
+        this.underWay--;
+      });
+  }
+
+  /** Null when there is none, or when it is another tenant's. Throws what the shelf throws. */
+  async find(id: string, tenant: string): Promise<StoredResponse | null> {
+    if (!isResponseId(id)) return null;
+    const { shelf, keepMs, now } = this.options;
+    const text = await shelf.get(id);
+    const response = text === null ? null : parse(text);
+    if (response === null || response.id !== id || response.tenant !== tenant) return null;
+    return now() < response.createdMs + keepMs ? response : null;
+  }
+}
+
+/** What a client sends becomes part of a name on the shelf. */
+const isResponseId = (id: string): boolean => /^[\w.:-]{1,128}$/.test(id);
+
+function parse(text: string): StoredResponse | null {
+  try {
+    return JSON.parse(text) as StoredResponse;
+  } catch {
+    return null;
+  }
+}
