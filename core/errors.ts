@@ -14,6 +14,7 @@ const catalogue = {
   template_invalid: 'The chat template failed: {reason}',
   version_invalid: 'The model version {path} is refused: {reason}',
   version_not_found: 'There is no version {version} here.',
+  version_fetch_failed: 'The files of {version} cannot be had at the moment: {reason}.',
   model_not_found: 'The model "{model}" does not exist. Available: {available}.',
   context_length_exceeded:
     'The prompt has {promptTokens} tokens and {maxTokens} were asked for, but the context holds {maxContext}.',

@@ -97,7 +97,8 @@ async function namedFolder(modelsDir: string, name: string): Promise<string> {
   throw new MillraceError('model_not_found', { model: name, available });
 }
 
-async function baseFolder(modelsDir: string, name: string, id: string): Promise<string> {
+/** Where the base version of that id lies, its files unread. Throws version_not_found. */
+export async function baseFolder(modelsDir: string, name: string, id: string): Promise<string> {
   const missing = (): never => {
     throw new MillraceError('version_not_found', { version: `${name} ${id}` });
   };

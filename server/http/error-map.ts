@@ -31,6 +31,7 @@ export const httpErrors: Readonly<Record<ErrorCode, HttpError>> = {
   file_not_found: notFound('file_not_found'),
   job_not_found: notFound('job_not_found'),
   idempotency_conflict: { status: 409, type: 'invalid_request_error', code: 'idempotency_conflict' },
+  version_fetch_failed: unavailable('version_fetch_failed'),
   learning_off: badRequest('learning_off'),
   feedback_unavailable: unavailable('feedback_unavailable'),
   cluster_unavailable: unavailable('cluster_unavailable'),
