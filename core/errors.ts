@@ -40,6 +40,8 @@ const catalogue = {
     'What the replicas share cannot be had at the moment: {reason}. Try again in {retryAfterMs} ms.',
   aliases_contended:
     'Others are moving the aliases at the same time, again and again. Try again in {retryAfterMs} ms.',
+  replicas_not_ready:
+    'Fewer than {percent} % of the replicas can serve the version {version} so far. Try again in {retryAfterMs} ms.',
   not_the_learner:
     'This is asked of the replica that learns, {learner}; this one follows it. Ask there, at its admin listener.',
   download_failed: 'Could not fetch {what}:\n{reasons}',

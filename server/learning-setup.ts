@@ -7,6 +7,7 @@ import type { TrainerOptions } from '../core/learning/trainer-options.ts';
 import { readAliases } from '../core/registry/aliases.ts';
 import { learningLayout, type VersionEvent } from '../core/registry/learning-layout.ts';
 import { rolledModel } from './base-swap.ts';
+import type { Cluster } from './cluster-setup.ts';
 import type {
   ModelCatalogue,
   ServedEncoder,
@@ -19,10 +20,13 @@ import { trainerThreads } from './engine.ts';
 import { type BaseAtStart, baseAtStart } from './learning/base-at-start.ts';
 import { Bases } from './learning/bases.ts';
 import { type Learning, type LearningOptions, openLearning } from './learning/learning.ts';
+import { LedTrainer } from './learning/led-trainer.ts';
 import type { SharedCpu } from './learning/shared-cpu.ts';
 import { TrainerProcess } from './learning/trainer-process.ts';
 import type { Embed } from './memory/memory.ts';
 import { nullModelName } from './null-model.ts';
+import { programVersion } from './program-version.ts';
+import { openReplica } from './replica-setup.ts';
 import type { AliasMove } from './rollout/watched-move.ts';
 
 const hourMs = 3_600_000;
@@ -54,6 +58,7 @@ export interface Serving {
   readonly baseMoves: LearningOptions['baseMoves'];
   readonly cpu: SharedCpu;
   readonly watch: LearningWatch;
+  readonly cluster: Pick<Cluster, 'link'>;
 }
 
 /** Whose requests are answered: that of each key that may ask, or of everybody when no key is asked for. */
@@ -74,7 +79,7 @@ export async function baseToServe(config: Config, model: string): Promise<BaseAt
 /** Null when the configuration turns it off, or when no model can learn. Throws invalid_argument. */
 export async function startLearning(
   config: Config,
-  { catalogue, baseMoves, cpu, watch }: Serving,
+  { catalogue, baseMoves, cpu, watch, cluster: { link } }: Serving,
   log: Log,
 ): Promise<Learning | null> {
   const models = catalogue.list();
@@ -83,32 +88,63 @@ export async function startLearning(
   if (config['learning.mode'] === 'off' || learner === undefined) return null;
   await mkdir(config['learning.dir'], { recursive: true });
   const encoder = models.find((model): model is ServedEncoder => model.kind === 'encoder') ?? null;
-  const trainerOptions = trainerOptionsOf(config, learner.id);
-  const options: LearningOptions = {
-    ...learningOptionsOf(config, learner, encoder, log),
+  const options = learningOptionsOf(config, learner, encoder, log);
+  const trainer = createTrainer(config, learner.id, { catalogue, cpu, watch }, log);
+  const joined =
+    link === null
+      ? null
+      : await openReplica(config, {
+          ...{
+            link,
+            layout: learningLayout(options.dir),
+            models: [learner.id],
+            programVersion: programVersion(),
+          },
+          onLead: (mayTrain) => trainer.lead(mayTrain),
+          info: (message) => log.info(message),
+          warn: (message) => log.warn(message),
+        });
+  const learning = await openLearning({
+    ...options,
     baseMoves,
     onEvent: (event) => watch.onEvent(event),
     onMove: (move) => watch.onMove(move),
-  };
-  const learning = await openLearning(options);
-  const trainer = new TrainerProcess({
-    trainer: trainerOptions,
-    environment,
-    isBusy: () => isBusy(catalogue.get(learner.id)),
-    onTraining(isTraining) {
-      cpu.told(isTraining);
-      watch.onTraining(isTraining);
-    },
-    log: (message) => log.info(`trainer: ${message}`),
+    replica: joined?.replica ?? null,
   });
+  await joined?.join(learning);
+  if (joined === null) trainer.lead(true);
   return {
     ...learning,
-    trainer,
+    trainer: joined?.replica.role === 'follower' ? null : trainer,
     async close() {
       await trainer.close();
+      await joined?.close();
       await learning.close();
     },
   };
+}
+
+/** It trains once it may. */
+function createTrainer(
+  config: Config,
+  model: string,
+  { catalogue, cpu, watch }: Pick<Serving, 'catalogue' | 'cpu' | 'watch'>,
+  log: Log,
+): LedTrainer {
+  const trainer = trainerOptionsOf(config, model);
+  return new LedTrainer(
+    () =>
+      new TrainerProcess({
+        trainer,
+        environment,
+        isBusy: () => isBusy(catalogue.get(model)),
+        onTraining(isTraining) {
+          cpu.told(isTraining);
+          watch.onTraining(isTraining);
+        },
+        log: (message) => log.info(`trainer: ${message}`),
+      }),
+  );
 }
 
 const isBusy = (model: ServedModel | undefined): boolean =>

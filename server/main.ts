@@ -162,7 +162,10 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
   const telemetry = await openTelemetry(config, {
     catalogue,
     learning: () => learning,
-    cluster: () => cluster?.observed() ?? null,
+    cluster: () => {
+      const observed = cluster?.observed() ?? null;
+      return observed && { ...observed, isLeader: learning?.replica?.isLeader() ?? null };
+    },
     warn,
   });
   const { metrics, tracing, onStep } = telemetry;
@@ -184,7 +187,7 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
       return model?.kind === 'generator' ? model.engine : null;
     });
     const baseMoves = createSwap(config, { catalogue, cpu, requests, telemetry, log: info });
-    const serving = { catalogue, baseMoves, cpu, watch: telemetry.learning };
+    const serving = { catalogue, baseMoves, cpu, watch: telemetry.learning, cluster };
     learning = await startLearning(config, serving, { info, warn });
     const options: AppOptions = {
       models: catalogue,

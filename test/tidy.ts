@@ -49,6 +49,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'server/base-swap.ts': ['core', 'server'],
   'server/learning-setup.ts': ['core', 'server'],
   'server/cluster-setup.ts': ['core', 'server'],
+  'server/replica-setup.ts': ['core', 'server'],
+  'server/version-travel.ts': ['core', 'server'],
   'server/telemetry-setup.ts': ['core', 'server'],
   'server/learning-telemetry.ts': ['core', 'server'],
   'server/program-version.ts': [],

@@ -32,6 +32,11 @@ export class ReplicatedAliases {
     return new ReplicatedAliases(parts, await readAliases(parts.file));
   }
 
+  /** Of what is known here. */
+  get revision(): number {
+    return this.copy.revision;
+  }
+
   /** Throws cluster_unavailable, for a follower also while no learner has ever said what is served. */
   async read(): Promise<Aliases> {
     const aliases = await this.parts.shared.read();

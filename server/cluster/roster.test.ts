@@ -31,6 +31,7 @@ function statusOf(id: string, more: Partial<ReplicaStatus> = {}): ReplicaStatus 
   return {
     id,
     url: `http://${id}:8080`,
+    filesUrl: null,
     role: 'follower',
     version: '0.1.0',
     startedAt: '2026-01-01T00:00:00.000Z',

@@ -18,6 +18,8 @@ export interface ReplicaStatus {
   readonly id: string;
   /** Where its API is reached by others; null when nobody has said so. */
   readonly url: string | null;
+  /** Where it offers the files of versions; null where it offers none. */
+  readonly filesUrl: string | null;
   readonly role: ReplicaRole;
   /** Of the program. */
   readonly version: string;

@@ -34,7 +34,7 @@ async function start(origin: string, shelf: Shelf, maxCharacters = 10_000): Prom
     },
     { onKept: (response) => responses.put(response) },
   );
-  return { keeper: sharedKeeper(keeper, responses), responses };
+  return { keeper: sharedKeeper(keeper, responses, () => {}), responses };
 }
 
 const newShelf = (): LocalShelf => new LocalShelf(100, () => performance.now());

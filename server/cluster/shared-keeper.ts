@@ -2,13 +2,24 @@
 import { MillraceError } from '../../core/errors.ts';
 import type { FeedbackRequest } from '../feedback/feedback-request.ts';
 import type { Keeper } from '../feedback/keeper.ts';
+import type { KeeperCall } from '../feedback/keeper-messages.ts';
 import type { SharedResponses } from './shared-responses.ts';
 
 const retryAfterMs = 1_000;
+/** Calls that append to the log. */
+const appending: ReadonlySet<KeeperCall> = new Set(['feedback', 'undo', 'amend']);
 
-/** What `onKept` of the keeper hears has to be put among the responses by whoever opens it. */
-export function sharedKeeper(keeper: Keeper, responses: SharedResponses): Keeper {
+/**
+ * `onAppended` hears that there is something to be sent to others. What `onKept` of the keeper hears has to be put among the
+ * responses by whoever opens it.
+ */
+export function sharedKeeper(keeper: Keeper, responses: SharedResponses, onAppended: () => void): Keeper {
   const call: Keeper['call'] = async (name, ask) => {
+    const answer = await answerTo(name, ask);
+    if (appending.has(name)) onAppended();
+    return answer;
+  };
+  const answerTo: Keeper['call'] = async (name, ask) => {
     if (name !== 'feedback') return keeper.call(name, ask);
     const request = ask as FeedbackRequest;
     const found = keeper.call('feedback', request).catch(async (error: unknown) => {

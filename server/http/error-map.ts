@@ -50,6 +50,7 @@ export const httpErrors: Readonly<Record<ErrorCode, HttpError>> = {
   tokenizer_unsupported: internal,
   version_invalid: internal,
   aliases_contended: unavailable('aliases_contended'),
+  replicas_not_ready: unavailable('replicas_not_ready'),
   not_the_learner: { status: 409, type: 'invalid_request_error', code: 'not_the_learner' },
   download_failed: internal,
 };

@@ -25,9 +25,9 @@ import { Bases } from './bases.ts';
 import { Consolidation } from './consolidation.ts';
 import { followEvent } from './follow-event.ts';
 import { forwardedTrials, type TrialsDesk } from './forwarded-trials.ts';
+import type { LedTrainer } from './led-trainer.ts';
 import type { Replica } from './replica.ts';
 import { type BaseMoves, type ServingParts, serveEvent } from './serve-event.ts';
-import type { TrainerProcess } from './trainer-process.ts';
 import { Versions } from './versions.ts';
 
 export interface LearningOptions {
@@ -75,10 +75,12 @@ export interface Learning {
   readonly jobs: Jobs;
   readonly bases: Bases;
   readonly consolidation: Consolidation;
+  /** Null where there are no others. */
+  readonly replica: Pick<Replica, 'id' | 'isLeader' | 'all'> | null;
   /** Throws not_the_learner where another replica does what only one may. */
   requireLearner(): void;
   /** Null: it runs elsewhere. */
-  readonly trainer: Pick<TrainerProcess, 'state' | 'pid' | 'restarts'> | null;
+  readonly trainer: Pick<LedTrainer, 'state' | 'pid' | 'restarts'> | null;
   /** By id, or "imported". Throws version_not_found, invalid_argument, and what starting an engine throws. */
   moveBase(model: string, version: string): Promise<void>;
   /** What has learned one of the rows is not served any more, a base neither. Throws as moveBase; it can be tried again. */
@@ -117,9 +119,9 @@ async function open(options: LearningOptions, closers: Closer[]): Promise<Learni
   const rollout = await Rollout.open({ layout, maxRows, now, onMove, store, leads: !follows });
   for (const model of options.models) await rollout.serve(model);
   const jobs = await Jobs.open({ layout, now: () => Date.now() });
-  const keeper = await openKeeper({ ...options.keeper, folders: layout }, { onProblem: options.onProblem });
+  const keeper = await openSharedKeeper(options, layout);
   closers.push(() => keeper.close());
-  const { memory, feeder } = await openMemory(options, layout, closers);
+  const { memory, feeder } = await openMemory(options, layout, keeper, closers);
   const { modelsDir, tenants, defaultModel: model, consolidateAfter: afterVersions } = options;
   const bases = new Bases({ modelsDir, adapters: layout.adapters, tenants });
   const consolidation = new Consolidation({ layout, model, tenants, rollout, bases, afterVersions, now });
@@ -137,6 +139,7 @@ async function open(options: LearningOptions, closers: Closer[]): Promise<Learni
       return onEvent(event);
     },
     onProblem: options.onProblem,
+    isPassing: (error) => error instanceof MillraceError && ofOthers.has(error.code),
   });
   closers.push(
     () => watch.close(),
@@ -162,6 +165,7 @@ async function open(options: LearningOptions, closers: Closer[]): Promise<Learni
     bases,
     consolidation,
     trainer: null,
+    replica,
     requireLearner() {
       if (follows) throw new MillraceError('not_the_learner', { learner: replica.learner() });
     },
@@ -186,6 +190,34 @@ async function open(options: LearningOptions, closers: Closer[]): Promise<Learni
   };
 }
 
+/** What fails because of other replicas will go well some time. */
+const ofOthers: ReadonlySet<string> = new Set([
+  'cluster_unavailable',
+  'aliases_contended',
+  'replicas_not_ready',
+]);
+
+async function makeReady(
+  rollout: Rollout,
+  replica: Replica,
+  { model, adapter }: { readonly model: string; readonly adapter: string },
+): Promise<void> {
+  const base = rollout.baseOf(model);
+  if (base === null) return;
+  await rollout.warm(model, adapter);
+  replica.tell(model, adapter, null);
+  await replica.othersReady(model, base, adapter);
+}
+
+async function openSharedKeeper(
+  { keeper: options, onProblem, replica = null }: LearningOptions,
+  layout: LearningLayout,
+): Promise<Keeper> {
+  if (replica === null) return openKeeper({ ...options, folders: layout }, { onProblem });
+  const { id: origin, onKept, sharing } = replica;
+  return sharing(await openKeeper({ ...options, folders: layout, origin }, { onProblem, onKept }));
+}
+
 interface EventParts extends Omit<LearningOptions, 'baseMoves'>, Omit<ServingParts, 'trials' | 'layout'> {
   readonly layout: LearningLayout;
 }
@@ -205,7 +237,7 @@ async function openEvents(
   return {
     trials,
     async onEvent(event) {
-      if (event.type === 'published') await replica?.othersReady(event.model, event.adapter);
+      if (event.type === 'published' && replica !== null) await makeReady(rollout, replica, event);
       await serveEvent({ ...parts, trials }, event);
     },
   };
@@ -221,14 +253,22 @@ function openTrials(
 }
 
 async function openMemory(
-  { memory: options, onProblem }: LearningOptions,
+  { memory: options, onProblem, replica = null }: LearningOptions,
   layout: LearningLayout,
+  keeper: Keeper,
   closers: Closer[],
 ) {
   if (options === null) return { memory: null, feeder: null };
   const store = await MemoryStore.open(layout.memory, options, onProblem);
   closers.push(() => store.close());
-  const memory = new Memory({ ...options, store, now: () => Date.now() });
+  const tell: MemoryOptions['tell'] = async (tenant, change) =>
+    (await keeper.call('amend', { tenant, change })).id;
+  const memory = new Memory({
+    ...options,
+    store,
+    now: () => Date.now(),
+    ...(replica === null ? {} : { tell }),
+  });
   const feeder = await MemoryFeeder.open({
     memory,
     log: layout.feedback,

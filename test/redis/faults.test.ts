@@ -20,6 +20,7 @@ const ttlMs = 30_000;
 const status: ReplicaStatus = {
   id: 'a',
   url: null,
+  filesUrl: null,
   role: 'learner',
   version: '0.1.0',
   startedAt: '2026-01-01T00:00:00.000Z',

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { MillraceError } from '../../../core/errors.ts';
 import type { TenantAliases } from '../../../core/registry/aliases.ts';
 import type { Learning } from '../../learning/learning.ts';
+import type { ReplicaView } from '../../learning/replica.ts';
 import type { KnownVersion } from '../../learning/versions.ts';
 import type { Context } from '../context.ts';
 import {
@@ -38,6 +39,10 @@ function learningRoutes(app: FastifyInstance, context: Context): void {
     ),
   });
   app.get('/admin/learning', { config }, async () => state(learningOf(context)));
+  app.get('/admin/replicas', { config }, async () => {
+    const { replica } = learningOf(context);
+    return { object: 'list', data: (replica?.all() ?? []).map(shownReplica), self: replica?.id ?? null };
+  });
   for (const [verb, paused] of [
     ['pause', true],
     ['resume', false],
@@ -142,6 +147,17 @@ const aliasView = ({ stable, canary, shadow, previous, pinned, rolledBack, undon
   previous: previous.toReversed().slice(0, 10),
   rolled_back: rolledBack.length,
   undone_rows: undone.length,
+});
+
+const shownReplica = ({ id, role, version, startedAt, seenMsAgo, aliasesRevision, models }: ReplicaView) => ({
+  id,
+  object: 'replica',
+  role,
+  program_version: version,
+  started_at: startedAt,
+  seen_ms_ago: seenMsAgo,
+  aliases_revision: aliasesRevision,
+  models: models.map(({ model, base, ready, refused }) => ({ model, base, ready, refused })),
 });
 
 const shown = ({ manifest, status, servedSince }: KnownVersion) => ({
