@@ -64,7 +64,7 @@ export class LearningTelemetry implements LearningWatch {
     this.latest = key;
     this.inTurn(async () => {
       if (event.type === 'published') await this.published(event);
-      else this.judged(event);
+      else if (event.type !== 'planted') this.judged(event);
     });
   }
 
@@ -144,7 +144,7 @@ export class LearningTelemetry implements LearningWatch {
     this.learned(manifest);
   }
 
-  private judged(event: Exclude<VersionEvent, { type: 'published' }>): void {
+  private judged(event: Exclude<VersionEvent, { type: 'published' | 'planted' }>): void {
     const { metrics, tracing } = this.parts;
     const { model, tenant } = event;
     const kind = event.type === 'refused' ? 'adapter' : 'base';

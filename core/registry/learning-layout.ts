@@ -67,6 +67,14 @@ export type VersionEvent =
       /** Names of the checks that it failed. */
       readonly checks: readonly string[];
     }
+  /** Rows that were learned turned out to be planted: no version that has learned one is to be served. */
+  | {
+      readonly type: 'planted';
+      readonly at: string;
+      readonly model: string;
+      readonly tenant: string;
+      readonly rows: readonly string[];
+    }
   /** The adapter was merged into the weights: what it was made on, with it, is the base version `version`. */
   | {
       readonly type: 'base';

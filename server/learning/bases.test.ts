@@ -204,7 +204,10 @@ test('a base is served when it is told of, once, and only while what is in it is
   };
   const onSwap = (note: string): void => void notes.push(note);
   const trials = { publish: async () => 'stable' as const };
-  const parts = { layout, rollout, bases, consolidation, baseMoves, trials, onSwap };
+  const undone: string[] = [];
+  const undo = async (_model: string, _tenant: string, rows: readonly string[]): Promise<void> =>
+    void undone.push(...rows);
+  const parts = { layout, rollout, bases, consolidation, baseMoves, trials, undo, onSwap };
   const a = await publish(['a']);
   const b = await publish(['b'], { parent: a });
   const version = await publishBase([a]);
@@ -228,4 +231,6 @@ test('a base is served when it is told of, once, and only while what is in it is
   await rollout.serve(modelOn(await publishBase(['000000000000'])));
   assert.match(await tell(), /another base/);
   assert.deepEqual(moves, [version]);
+  await serveEvent(parts, { type: 'planted', at: 'now', model: 'm', tenant: 't', rows: ['p'] });
+  assert.deepEqual(undone, ['p'], 'what turned out to be planted is undone');
 });

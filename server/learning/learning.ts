@@ -126,9 +126,21 @@ async function open(options: LearningOptions, closers: Closer[]): Promise<Learni
   const bases = new Bases({ modelsDir, adapters: layout.adapters, tenants });
   const consolidation = new Consolidation({ layout, model, tenants, rollout, bases, afterVersions, now });
   const baseMoves = options.baseMoves(rollout);
+  const undo: Learning['undo'] = async (name, tenant, rows) => {
+    // The aliases first: on the base that is gone back to nothing may come back either.
+    const { undone } = await rollout.undo(name, tenant, rows);
+    const clean = await bases.without(name, rollout.baseOf(name)!, new Set(undone));
+    if (clean !== null) await baseMoves.to(name, clean);
+    return rollout.of(name, tenant);
+  };
+  const forget = async (name: string, tenant: string, rows: readonly string[]): Promise<void> => {
+    await undo(name, tenant, rows);
+    await keeper.call('undo', { tenant, what: { kind: 'row', row: rows[0]! }, rows });
+    feeder?.wake();
+  };
   const shadows = new Shadows({ rollout, maxMs: options.maxShadowMs });
   const { trials, onEvent } = await openEvents(
-    { ...options, layout, rollout, bases, consolidation, baseMoves },
+    { ...options, layout, rollout, bases, consolidation, baseMoves, undo: forget },
     closers,
   );
   const watch = await VersionWatch.open({
@@ -178,13 +190,7 @@ async function open(options: LearningOptions, closers: Closer[]): Promise<Learni
       }
       await baseMoves.to(name, found.version);
     },
-    async undo(name, tenant, rows) {
-      // The aliases first: on the base that is gone back to nothing may come back either.
-      const { undone } = await rollout.undo(name, tenant, rows);
-      const clean = await bases.without(name, rollout.baseOf(name)!, new Set(undone));
-      if (clean !== null) await baseMoves.to(name, clean);
-      return rollout.of(name, tenant);
-    },
+    undo,
     wake: () => feeder?.wake(),
     close: () => closeAll(closers),
   };

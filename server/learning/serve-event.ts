@@ -20,6 +20,8 @@ export interface ServingParts {
   readonly consolidation: Consolidation;
   readonly baseMoves: BaseMoves;
   readonly trials: Pick<Trials, 'publish'>;
+  /** Nothing that has learned one of the rows is served or remembered any more. */
+  readonly undo: (model: string, tenant: string, rows: readonly string[]) => Promise<unknown>;
   readonly onSwap: (message: string) => void;
 }
 
@@ -28,6 +30,11 @@ export async function serveEvent(parts: ServingParts, event: VersionEvent): Prom
   if (!parts.rollout.serves(event.model)) return;
   if (event.type === 'published') await servePublished(parts, event);
   if (event.type === 'base') await serveBase(parts, event);
+  if (event.type === 'planted') {
+    const { model, tenant, rows } = event;
+    await parts.undo(model, tenant, rows);
+    parts.onSwap(`${model}, ${tenant}: ${rows.length} rows were planted and are undone`);
+  }
   if (event.type === 'base-refused') {
     parts.consolidation.ended(event);
     parts.onSwap(`${event.model}, ${event.tenant}: no new base was made: ${event.reason}`);

@@ -25,6 +25,8 @@ export type Verdict =
 export interface Beside {
   /** Rows that are not learned from but count as voices; the caller bounds their number. */
   readonly held: readonly Example[];
+  /** Rows that turned out to be planted, and are not among those that are known; bounded by the caller, too. */
+  readonly planted: readonly Example[];
   /** Rows of the account that were kept within the last day, those that were replaced since among them. */
   readonly numRecent: number;
 }
@@ -38,7 +40,7 @@ export function curate(
   example: Example,
   known: readonly Example[],
   limits: CurateLimits,
-  { held = [], numRecent = numRecentIn(known, example) }: Partial<Beside> = {},
+  { held = [], planted = [], numRecent = numRecentIn(known, example) }: Partial<Beside> = {},
 ): Verdict {
   const [answers, before] = [answersOf(example), spokenBefore(example)];
   for (const answer of answers) {
@@ -50,10 +52,14 @@ export function curate(
     return drop(
       `the account has given ${numRecent} rows within a day, at most ${limits.maxPerAccountDay} count`,
     );
-  return byOthers(example, known, held);
+  return byOthers(example, known, { held, planted });
 }
 
-function byOthers(example: Example, known: readonly Example[], held: readonly Example[]): Verdict {
+function byOthers(
+  example: Example,
+  known: readonly Example[],
+  { held, planted }: Pick<Beside, 'held' | 'planted'>,
+): Verdict {
   const agreement = agreementOf(example, known, held);
   if (agreement.kind === 'repeats') return drop('it says what was said before');
   if (agreement.kind === 'outvoted') {
@@ -64,7 +70,10 @@ function byOthers(example: Example, known: readonly Example[], held: readonly Ex
   if (example.kind === 'thumb') return { kind: 'keep', replaces };
   // A row that is replaced no longer speaks for its answer.
   const others = known.filter(({ id, kind }) => kind !== 'thumb' && !replaces.includes(id));
-  return planting(example, others) ?? { kind: 'keep', replaces };
+  const seen = new Set(others.map(({ id }) => id));
+  return (
+    planting(example, [...others, ...planted.filter(({ id }) => !seen.has(id))]) ?? { kind: 'keep', replaces }
+  );
 }
 
 const numRecentIn = (known: readonly Example[], { account, receivedMs }: Example): number =>

@@ -31,6 +31,8 @@ export interface Dropped {
   readonly reason: string;
   /** Worth remembering: it is not learned from, but counts when others answer the same question. */
   readonly isVoice: boolean;
+  /** Rows that were let in before this one told what they are for. */
+  readonly suspects?: readonly string[];
 }
 
 /** Why the row is not to be learned from; null when it shows none of the signs. `known` holds no thumbs. */
@@ -44,12 +46,17 @@ function repeated(own: Traits, others: readonly Traits[]): Dropped | null {
   if (commonplace.test(own.said)) return null;
   const alike = others.filter((other) => saysTheSame(own, other));
   if (alike.length >= maxScattered && areScattered([own, ...alike], haveNoSubject))
-    return planted(`the same answer was given to ${alike.length} questions, not all about one thing`);
+    return planted(`the same answer was given to ${alike.length} questions, not all about one thing`, alike);
   if (alike.length < maxTaught) return null;
   return { kind: 'drop', reason: `${alike.length} rows teach this answer already`, isVoice: true };
 }
 
-const planted = (reason: string): Dropped => ({ kind: 'drop', reason, isVoice: false });
+const planted = (reason: string, others: readonly Traits[]): Dropped => ({
+  kind: 'drop',
+  reason,
+  isVoice: false,
+  suspects: others.map(({ id }) => id),
+});
 
 /** Answers to related questions differ if each names what its own question is about. */
 function saysTheSame(a: Traits, b: Traits): boolean {
@@ -104,7 +111,10 @@ function tied(own: Traits, others: readonly Traits[]): Dropped | null {
       const both = having.filter(({ payload }) => payload.has(word));
       if (both.length < least || isEverywhere(word, both.length, others)) continue;
       if (areScattered([own, ...both], areUnrelated))
-        return planted(`"${phrase}" brings "${word}" along in ${both.length} questions about other things`);
+        return planted(
+          `"${phrase}" brings "${word}" along in ${both.length} questions about other things`,
+          both,
+        );
     }
   }
   return null;

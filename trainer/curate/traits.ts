@@ -3,6 +3,8 @@ import { answerOf, type Example, questionOf } from '../examples/example.ts';
 import { carriesMeaning, isNegation, isNumber, wordsOf } from './normalize.ts';
 
 export interface Traits {
+  /** Of the example. */
+  readonly id: string;
   /** Question and answer as words, for equality. */
   readonly asked: string;
   readonly said: string;
@@ -38,6 +40,7 @@ function make(example: Example): Traits {
   const payload = answer.filter((word) => carriesMeaning(word) && !questionWords.has(word));
   const turns = new Set(answer.filter((word) => isNumber(word) || isNegation(word)));
   return {
+    id: example.id,
     asked: question.join(' '),
     said: answer.join(' '),
     questionWords,

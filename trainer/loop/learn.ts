@@ -6,9 +6,9 @@ import { publish } from '../publish/publish.ts';
 import { ReplayBuffer } from '../replay/replay-buffer.ts';
 import type { Parameters } from '../train/gradient-session.ts';
 import { type Attempt, type AttemptOptions, attempt } from './attempt.ts';
+import { type Changed, type Decided, dropped } from './decided.ts';
 import { nextRows } from './due.ts';
 import { type Line, medianGradientOf, type Waiting, withGradients } from './line.ts';
-import { type Changed, type Decided, dropped } from './take-in.ts';
 
 export interface LearnInput {
   readonly model: TrainableModel;

@@ -2,7 +2,7 @@
 import { LogWriter } from '../../core/feedback/log-writer.ts';
 import type { Fate } from '../../core/feedback/record.ts';
 import type { LearningLayout, VersionEvent } from '../../core/registry/learning-layout.ts';
-import type { Decided } from './take-in.ts';
+import type { Decided } from './decided.ts';
 
 /** Fewer than may wait for the disk. */
 const maxAtOnce = 1_000;

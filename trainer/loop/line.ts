@@ -17,6 +17,10 @@ export interface Line {
   readonly held: readonly Example[];
   /** Rows that were accepted within a day, whatever became of them: each account has its share. */
   readonly accepted: readonly { readonly account: string; readonly receivedMs: number }[];
+  /** How many later rows were dropped for showing, together with one of these, what it was planted for. By id. */
+  readonly suspicions?: Readonly<Record<string, number>>;
+  /** Rows that turned out to be planted: others like them are known by them. The oldest go. */
+  readonly planted?: readonly Example[];
   /** Gradient norms of the newest rows. */
   readonly gradients: readonly number[];
   /** Train steps so far; counts the replay's turns. */
@@ -43,6 +47,8 @@ export const newLine: Line = {
 export const maxWaiting = 1_000;
 /** Rows that are held. */
 export const maxHeld = 500;
+/** Planted rows that are remembered. */
+export const maxPlanted = 100;
 /** Rows that an account's share of a day is counted by. */
 export const maxAccepted = 10_000;
 const dayMs = 86_400_000;

@@ -3,8 +3,8 @@
  * was learned is no longer, and waits to be learned again. Pure.
  */
 import { ReplayBuffer, type ReplayLimits } from '../replay/replay-buffer.ts';
+import { type Changed, type Decided, dropped } from './decided.ts';
 import { type Line, maxWaiting } from './line.ts';
-import { type Changed, type Decided, dropped } from './take-in.ts';
 
 /** Where a line comes to stand. */
 export interface Ground {

@@ -5,8 +5,9 @@
 import type { AdapterManifest } from '../../core/registry/adapter-manifest.ts';
 import type { TenantAliases } from '../../core/registry/aliases.ts';
 import { cleanAncestor, rowsOf } from '../../core/registry/lineage.ts';
+import { type Changed, dropped } from './decided.ts';
 import type { Line } from './line.ts';
-import { type Changed, dropped } from './take-in.ts';
+import { isPlanted, plantedReason } from './suspicion.ts';
 
 /** `chain` is that of the line's head, newest first; of a version of another base nothing. */
 export function reconcile(
@@ -33,7 +34,9 @@ export function reconcile(
   const again = line.replay.filter(({ example: { id } }) => leaves(id));
   const reasonOf = (id: string): string | null =>
     undone.has(id)
-      ? 'its influence was removed on request'
+      ? isPlanted(line, id)
+        ? plantedReason
+        : 'its influence was removed on request'
       : rolledBack.has(id)
         ? 'the version that had learned it was taken back'
         : null;

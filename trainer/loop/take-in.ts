@@ -1,14 +1,14 @@
 /** Records of the feedback log enter a tenant's line, or are dropped with their reason. Pure. */
-import type { Fate, FeedbackRecord } from '../../core/feedback/record.ts';
+import type { FeedbackRecord } from '../../core/feedback/record.ts';
 import { type CurateLimits, curate } from '../curate/curate.ts';
 import { type Example, exampleOf } from '../examples/example.ts';
+import { type Changed, dropped } from './decided.ts';
 import { knownOf, type Line, maxHeld, maxWaiting, numRecentOf, withAccepted } from './line.ts';
+import { suspected } from './suspicion.ts';
 
-export type Decided = Pick<Fate, 'id' | 'state'>;
-
-export interface Changed {
-  readonly line: Line;
-  readonly fates: readonly Decided[];
+export interface TakenIn extends Changed {
+  /** Rows that were learned and should not have been. */
+  readonly learned?: readonly string[];
 }
 
 export interface TakeInOptions {
@@ -18,9 +18,7 @@ export interface TakeInOptions {
   readonly nowMs: number;
 }
 
-export const dropped = (id: string, reason: string): Decided => ({ id, state: { kind: 'dropped', reason } });
-
-export function takeIn(line: Line, record: FeedbackRecord, { model, limits, nowMs }: TakeInOptions): Changed {
+export function takeIn(line: Line, record: FeedbackRecord, { model, limits, nowMs }: TakeInOptions): TakenIn {
   const drop = (reason: string): Changed => ({ line, fates: [dropped(record.id, reason)] });
   if (record.model !== model)
     return drop(`it is about "${record.model}", and "${model}" is what learns here`);
@@ -29,10 +27,16 @@ export function takeIn(line: Line, record: FeedbackRecord, { model, limits, nowM
   if (known.some(({ id }) => id === record.id)) return { line, fates: [] };
   const example = exampleOf(record);
   if ('nothing' in example) return drop(example.nothing);
-  const verdict = curate(example, known, limits, { held: line.held, numRecent: numRecentOf(line, example) });
+  const beside = { held: line.held, planted: line.planted ?? [], numRecent: numRecentOf(line, example) };
+  const verdict = curate(example, known, limits, beside);
   if (verdict.kind === 'drop') {
     const { fates } = drop(verdict.reason);
-    return { line: verdict.isVoice ? withHeld(line, [example]) : line, fates };
+    const convicted = suspected(line, verdict.suspects ?? []);
+    return {
+      ...convicted,
+      line: verdict.isVoice ? withHeld(convicted.line, [example]) : convicted.line,
+      fates: [...fates, ...convicted.fates],
+    };
   }
   if (line.waiting.length >= maxWaiting) return drop(`${maxWaiting} rows wait already`);
   const replaced = new Set(verdict.replaces);

@@ -107,6 +107,7 @@ export class Trainer {
     if (read.records.length === 0) return false;
     const changed = new Map<string, Line>();
     const fates = [];
+    const planted: { readonly tenant: string; readonly row: string }[] = [];
     for (const { record } of read.records) {
       if (record.type !== 'feedback') continue;
       const line = changed.get(record.tenant) ?? lines.get(record.tenant);
@@ -114,11 +115,25 @@ export class Trainer {
       const taken = takeIn(line, record, { model: model.name, limits, nowMs: now().getTime() });
       changed.set(record.tenant, taken.line);
       fates.push(...taken.fates);
+      for (const row of taken.learned ?? []) planted.push({ tenant: record.tenant, row });
     }
     await ledger.tellFates(fates, now());
+    await this.tellPlanted(planted);
     for (const [tenant, line] of changed) await lines.put(tenant, line);
     await lines.moveTo(read.position);
     return true;
+  }
+
+  /** The server takes back what has learned them; reconciling takes them out of the line, and learns the others again. */
+  private async tellPlanted(
+    planted: readonly { readonly tenant: string; readonly row: string }[],
+  ): Promise<void> {
+    const { ledger, model, now } = this.parts;
+    for (const tenant of new Set(planted.map((each) => each.tenant))) {
+      const rows = new Set(planted.filter((each) => each.tenant === tenant).map(({ row }) => row));
+      const at = now().toISOString();
+      await ledger.tellVersion({ type: 'planted', at, model: model.name, tenant, rows: [...rows] });
+    }
   }
 
   private async reconcileAll(aliases: Aliases): Promise<void> {
