@@ -159,6 +159,21 @@ test('tokens in files grow also when the folder was lost', async () => {
   assert.ok((await lock.acquire())! > first!);
 });
 
+test('in files, who sees too late that the one before has renewed steps back, and so does that one', async () => {
+  const folder = join(root, 'renewed');
+  const one = new FileLeaderLock({ folder, holder: 'one', ttlMs: longMs, now: Date.now });
+  const fence = await one.acquire();
+  // The first look is as of before the renewal: the term seems to be over.
+  let looks = 0;
+  const now = (): number => Date.now() + (looks++ === 0 ? 2 * longMs : 0);
+  const other = new FileLeaderLock({ folder, holder: 'other', ttlMs: longMs, now });
+  assert.equal(await other.acquire(), null);
+  assert.ok(looks > 1);
+  assert.equal(await one.renew(fence!), false);
+  assert.equal(await one.leader(), null);
+  assert.ok((await one.acquire())! > fence!);
+});
+
 /** Asks for the lock in a process of its own, and says what it gets: "fence 17", "renewed true", … */
 const holderScript = `
   import { FileLeaderLock } from './dist/server/cluster/file-leader-lock.js';

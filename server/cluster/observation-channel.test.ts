@@ -172,6 +172,20 @@ test('what followers say while Redis has lost everything is read', { skip: noRed
   assert.deepEqual(numbersOf(await learner.take(10, 0)), [1]);
 });
 
+test('of those that were taken and are gone Redis keeps nothing', { skip: noRedis }, async () => {
+  const link = await redis.link();
+  const learner = new RedisObservations<Thing>(link, 100);
+  await learner.append(things(0, 20));
+  await learner.take(20, 0);
+  await (await redis.server()).ask('xtrim', link.key('observations'), 'MAXLEN', 0);
+  await learner.append(things(20, 1));
+  assert.deepEqual(numbersOf(await learner.take(20, 0)), [20]);
+  const [pending] = (await (await redis.server()).ask('xpending', link.key('observations'), 'learner')) as [
+    number,
+  ];
+  assert.equal(pending, 1);
+});
+
 test('recent ids are bounded, and can be taken up again', () => {
   const ids = new RecentIds(2);
   assert.deepEqual([ids.add('a'), ids.add('a'), ids.add('b'), ids.add('c')], [true, false, true, true]);

@@ -102,6 +102,19 @@ for (const { name, skip, open } of implementations) {
   });
 }
 
+test('of who is silent Redis keeps nothing, nor of all when all are', { skip: noRedis }, async () => {
+  const [link, server] = [await redis.link(), await redis.server()];
+  const roster = new RedisRoster(link, { ttlMs: 100 });
+  const [seen, said] = [link.key('replicas', 'seen'), link.key('replicas', 'said')];
+  await roster.announce(statusOf('silent'));
+  await pause(150);
+  await roster.announce(statusOf('alive'));
+  assert.equal(await server.ask('zcard', seen), 1);
+  assert.equal(await server.ask('hlen', said), 1);
+  await pause(300);
+  assert.equal(await server.ask('exists', seen, said), 0);
+});
+
 test('readiness counts the replicas that serve the base, and no others', () => {
   const on = (base: string, ready: string[], refused: string[] = []): ReplicaStatus =>
     statusOf(base + ready, {

@@ -3,6 +3,7 @@
  * while there is no connection. One that missed a deadline, or whose Redis takes no writes, is given up: whatever waits on it
  * fails at once, and what comes later does not wait for it.
  */
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { RedisAddress } from './redis-address.ts';
 import { failureOf, RedisUnavailable } from './redis-failure.ts';
@@ -270,4 +271,5 @@ async function settled(pieces: ReadonlySet<Piece>): Promise<void> {
   while (pieces.size > 0) await passed(5);
 }
 
-const passed = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** Keeps nobody from ending. */
+const passed = (ms: number): Promise<void> => setTimeoutPromise(ms, undefined, { ref: false });

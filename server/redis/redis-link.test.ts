@@ -136,8 +136,9 @@ describe('a link to Redis', { skip: noRedis }, () => {
 
   test('an answer that came while this process was busy counts', async () => {
     const link = await linked(server.url);
+    // From here on the loop comes to its timers before it reads sockets.
+    await new Promise((resolve) => setImmediate(resolve));
     const answered = write(link);
-    await pause(0);
     const endMs = performance.now() + 2 * commandMs;
     while (performance.now() < endMs);
     assert.equal(await answered, 'OK');
@@ -181,6 +182,8 @@ describe('each failure of Redis comes within the deadline, and is mended', { ski
   interface Fault {
     readonly name: string;
     readonly reasons: readonly RedisFailure[];
+    /** Whether the link still stands, since Redis does some of what is asked. */
+    readonly isPartial?: true;
     begin(): unknown;
     end(): unknown;
   }
@@ -200,6 +203,7 @@ describe('each failure of Redis comes within the deadline, and is mended', { ski
     {
       name: 'paused for writes',
       reasons: ['slow'],
+      isPartial: true,
       begin: () => server.ask('client', 'pause', 60_000, 'WRITE'),
       end: () => server.ask('client', 'unpause'),
     },
@@ -212,6 +216,7 @@ describe('each failure of Redis comes within the deadline, and is mended', { ski
     {
       name: 'out of memory',
       reasons: ['out_of_memory'],
+      isPartial: true,
       begin: () => server.ask('config', 'set', 'maxmemory', 1),
       end: () => server.ask('config', 'set', 'maxmemory', 0),
     },
@@ -229,8 +234,11 @@ describe('each failure of Redis comes within the deadline, and is mended', { ski
       await fault.begin();
       try {
         await failsInTime(link, fault.reasons);
-        await pause(600);
-        await failsInTime(link, [...fault.reasons, 'down', 'slow']);
+        for (let i = 0; i < 6; i++) {
+          await pause(100);
+          if (!fault.isPartial) assert.equal(link.state().isUp, false);
+        }
+        await failsInTime(link, fault.reasons.concat('down', 'slow'));
       } finally {
         await fault.end();
       }

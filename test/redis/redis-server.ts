@@ -1,5 +1,6 @@
 /** A real redis-server on a free port, in a folder of its own, that tests may stop, kill, break and start again. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -79,9 +80,9 @@ export class RedisServer {
     const { child } = this;
     this.child = null;
     if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
+    const ended = once(child, 'exit', { signal: AbortSignal.timeout(stopMs) });
     child.kill('SIGKILL');
-    await Promise.race([ended, pause(stopMs)]);
+    await ended;
   }
 
   /** Forgets all that is on the disk; of a server that does not run. */
