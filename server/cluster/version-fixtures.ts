@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { publishAdapter } from '../../core/registry/adapter-store.ts';
 import { publishBaseVersion } from '../../core/registry/base-versions.ts';
+import type { VersionFiles } from './version-files.ts';
 import type { VersionFolders } from './version-folders.ts';
 
 /** Deterministic, and nowhere the same. */
@@ -61,4 +62,31 @@ export async function addBase({ modelsDir }: VersionFolders, bytes = 20_000): Pr
     },
   });
   return manifest!.version;
+}
+
+/** Breaks off, or does something else, once so many bytes of files have come. */
+export function interrupted(
+  files: VersionFiles,
+  afterBytes: number,
+  work: () => Promise<void>,
+): VersionFiles {
+  let bytes = 0;
+  let isDone = false;
+  return {
+    shown: files.shown,
+    manifest: (ref, signal) => files.manifest(ref, signal),
+    async read(ref, file, offset, signal) {
+      const read = await files.read(ref, file, offset, signal);
+      const chunks = (async function* () {
+        for await (const chunk of read.chunks) {
+          yield chunk;
+          bytes += chunk.length;
+          if (bytes < afterBytes || isDone) continue;
+          isDone = true;
+          await work();
+        }
+      })();
+      return { from: read.from, chunks };
+    },
+  };
 }

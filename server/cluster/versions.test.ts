@@ -23,7 +23,7 @@ import { baseFolderName } from '../../core/registry/manifest.ts';
 import { FetchedVersions, type FetchedVersionsOptions } from './fetched-versions.ts';
 import { HttpVersionFiles } from './http-version-files.ts';
 import type { VersionFiles } from './version-files.ts';
-import { addAdapter, addBase, foldersAt } from './version-fixtures.ts';
+import { addAdapter, addBase, foldersAt, interrupted } from './version-fixtures.ts';
 import type { VersionFolders } from './version-folders.ts';
 import { openVersionServer, type VersionServer } from './version-server.ts';
 import { VolumeVersions } from './volume-versions.ts';
@@ -68,29 +68,6 @@ const failsWith =
 /** Nothing that was begun lies about. */
 const leftovers = ({ adapters, modelsDir }: VersionFolders): string[] =>
   [...readdirSync(adapters), ...readdirSync(modelsDir)].filter((name) => name.startsWith('.'));
-
-/** Breaks off, or does something else, once so many bytes of files have come. */
-function interrupted(files: VersionFiles, afterBytes: number, work: () => Promise<void>): VersionFiles {
-  let bytes = 0;
-  let isDone = false;
-  return {
-    shown: files.shown,
-    manifest: (ref, signal) => files.manifest(ref, signal),
-    async read(ref, file, offset, signal) {
-      const read = await files.read(ref, file, offset, signal);
-      const chunks = (async function* () {
-        for await (const chunk of read.chunks) {
-          yield chunk;
-          bytes += chunk.length;
-          if (bytes < afterBytes || isDone) continue;
-          isDone = true;
-          await work();
-        }
-      })();
-      return { from: read.from, chunks };
-    },
-  };
-}
 
 test('an adapter comes with what it was built on, checked, and in one piece; a base, too; what is there is not fetched', async () => {
   const [there, here] = [newFolders(), newFolders()];
