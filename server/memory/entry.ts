@@ -15,15 +15,29 @@ export interface MemoryEntry {
   readonly expiresMs: number;
 }
 
-/** As it is stored: the question's vector, fp32, in base64. */
-export interface StoredEntry extends MemoryEntry {
-  readonly vector: string;
+/** What an encoder made of a question. Vectors of different encoders cannot be compared. */
+export interface Encoded {
+  /** Of unit length. */
+  readonly vector: Float32Array;
+  /** Which encoder it was, by name and digest. */
+  readonly encoder: string;
 }
+
+/** The same as it is stored: fp32, in base64. */
+export interface StoredEncoding {
+  readonly vector: string;
+  /** Absent where it was stored before encoders were told apart. */
+  readonly encoder?: string | null;
+}
+
+export interface StoredEntry extends MemoryEntry, StoredEncoding {}
 
 /** As it is searched. */
 export interface IndexedEntry extends MemoryEntry {
   /** Of unit length. */
   readonly vector: Float32Array;
+  /** Null: unknown. */
+  readonly encoder: string | null;
   readonly names: ReadonlySet<string>;
   /** All words of the question, the names among them. */
   readonly words: ReadonlySet<string>;

@@ -22,6 +22,7 @@ const entryOf = (question: string, cosine = 0.99, id = question): IndexedEntry =
   source: null,
   createdMs: 0,
   expiresMs: 1,
+  encoder: 'fake',
   vector: vectorAt(cosine),
   ...wordsIn(question),
 });

@@ -63,7 +63,7 @@ function namesFit(entry: Words, asked: Words): boolean {
   return missing.length === 0 || ![...asked.names].some((name) => !entry.words.has(name));
 }
 
-/** Vectors of different models cannot be compared: then it is 0. */
+/** Of vectors of different lengths, which no encoder makes, it is 0. */
 export function dot(a: Float32Array, b: Float32Array): number {
   if (a.length !== b.length) return 0;
   let sum = 0;

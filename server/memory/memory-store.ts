@@ -4,7 +4,7 @@
  */
 
 import { Turns } from '../../core/turns.ts';
-import type { IndexedEntry, MemoryEntry, StoredEntry } from './entry.ts';
+import type { Encoded, IndexedEntry, MemoryEntry, StoredEncoding, StoredEntry } from './entry.ts';
 import { type Change, MemoryLog } from './memory-log.ts';
 import { wordsIn } from './names.ts';
 
@@ -68,17 +68,37 @@ export class MemoryStore {
    * Adds the entry, or replaces the one of its id. Others that it `replaces` leave for it, and so do the account's and
    * the tenant's oldest where there are too many.
    */
-  put(entry: MemoryEntry, vector: Float32Array, replaces: Choice = none): Promise<void> {
-    return this.inTurn(() => this.add(entry, vector, replaces));
+  put(entry: MemoryEntry, encoded: Encoded, replaces: Choice = none): Promise<void> {
+    return this.inTurn(() => this.add(entry, encoded, replaces));
   }
 
   /** The same for an entry that is there; false, and nothing happens, when it is not. */
-  replace(entry: MemoryEntry, vector: Float32Array, replaces: Choice = none): Promise<boolean> {
+  replace(entry: MemoryEntry, encoded: Encoded, replaces: Choice = none): Promise<boolean> {
     return this.inTurn(async () => {
       if (!this.entriesOf(entry.tenant).has(entry.id)) return false;
-      await this.add(entry, vector, replaces);
+      await this.add(entry, encoded, replaces);
       return true;
     });
+  }
+
+  /** What another encoder makes of an entry; nothing happens when the question is not there any more. */
+  encode({ tenant, id, question }: MemoryEntry, encoded: Encoded): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.entriesOf(tenant).get(id)?.question !== question) return;
+      await this.change({ type: 'encoded', tenant, id, by: stored(encoded) });
+    });
+  }
+
+  /** Of all tenants, those whose vector is not of this encoder, at most `count`. */
+  encodedByOthers(encoder: string, count: number): IndexedEntry[] {
+    const found: IndexedEntry[] = [];
+    for (const { entries } of this.tenants.values()) {
+      for (const entry of entries.values()) {
+        if (found.length === count) return found;
+        if (entry.encoder !== encoder) found.push(entry);
+      }
+    }
+    return found;
   }
 
   /** How many there were. */
@@ -111,9 +131,9 @@ export class MemoryStore {
     });
   }
 
-  private async add(entry: MemoryEntry, vector: Float32Array, replaces: Choice): Promise<void> {
+  private async add(entry: MemoryEntry, encoded: Encoded, replaces: Choice): Promise<void> {
     const leaving = this.leavingFor(entry, replaces);
-    await this.change({ type: 'put', entry: { ...entry, vector: toBase64(vector) }, leaving });
+    await this.change({ type: 'put', entry: { ...entry, ...stored(encoded) }, leaving });
   }
 
   private async drop(tenant: string, choice: Choice): Promise<number> {
@@ -132,14 +152,7 @@ export class MemoryStore {
     const name = change.type === 'put' ? change.entry.tenant : change.tenant;
     const tenant = this.tenants.get(name) ?? { entries: new Map<string, IndexedEntry>(), revision: 0 };
     this.tenants.set(name, tenant);
-    if (change.type === 'revision') tenant.revision = change.count;
-    else {
-      tenant.revision++;
-      for (const id of change.type === 'put' ? change.leaving : change.ids) tenant.entries.delete(id);
-    }
-    if (change.type !== 'put') return;
-    tenant.entries.delete(change.entry.id);
-    tenant.entries.set(change.entry.id, indexed(change.entry));
+    applyTo(tenant, change);
   }
 
   private leavingFor({ id, tenant, account }: MemoryEntry, replaces: Choice): string[] {
@@ -176,8 +189,8 @@ export class MemoryStore {
 
   private *content(): Iterable<Change> {
     for (const [tenant, { entries, revision }] of this.tenants) {
-      for (const { names: _, words: __, vector, ...entry } of entries.values()) {
-        yield { type: 'put', entry: { ...entry, vector: toBase64(vector) }, leaving: [] };
+      for (const { names: _, words: __, vector, encoder, ...entry } of entries.values()) {
+        yield { type: 'put', entry: { ...entry, ...stored({ vector, encoder }) }, leaving: [] };
       }
       yield { type: 'revision', tenant, count: revision };
     }
@@ -187,9 +200,35 @@ export class MemoryStore {
 /** How many have to go so that there is room for one. */
 const surplus = (count: number, max: number): number => Math.max(0, count + 1 - max);
 
-function indexed({ vector, ...entry }: StoredEntry): IndexedEntry {
-  return { ...entry, ...wordsIn(entry.question), vector: fromBase64(vector) };
+function applyTo(tenant: Tenant, change: Change): void {
+  const { entries } = tenant;
+  if (change.type === 'revision') {
+    tenant.revision = change.count;
+  } else if (change.type === 'encoded') {
+    // What is known is the same: neither the revision nor the order changes.
+    const entry = entries.get(change.id);
+    if (entry !== undefined) entries.set(change.id, { ...entry, ...encodedIn(change.by) });
+  } else {
+    tenant.revision++;
+    for (const id of change.type === 'put' ? change.leaving : change.ids) entries.delete(id);
+    if (change.type === 'delete') return;
+    entries.delete(change.entry.id);
+    entries.set(change.entry.id, indexed(change.entry));
+  }
 }
+
+const indexed = (entry: StoredEntry): IndexedEntry => ({
+  ...entry,
+  ...wordsIn(entry.question),
+  ...encodedIn(entry),
+});
+
+const encodedIn = ({ vector, encoder = null }: StoredEncoding) => ({ vector: fromBase64(vector), encoder });
+
+const stored = ({ vector, encoder }: Pick<IndexedEntry, 'vector' | 'encoder'>): StoredEncoding => ({
+  vector: toBase64(vector),
+  ...(encoder === null ? {} : { encoder }),
+});
 
 function toBase64(vector: Float32Array): string {
   return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64');

@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { type ErrorCode, MillraceError } from '../../core/errors.ts';
 import type { FeedbackRecord, Signal } from '../../core/feedback/record.ts';
 import type { ChatMessage } from '../../core/tokenizer/tokenizer.ts';
-import { fakeEncoder } from './fake-embed.ts';
+import { fakeEncoder, fakeName } from './fake-embed.ts';
 import { Memory, type MemoryOptions } from './memory.ts';
 import { MemoryStore } from './memory-store.ts';
 
@@ -25,6 +25,7 @@ async function start(change: Partial<MemoryOptions> = {}) {
   const memory = new Memory({
     store,
     embed: encoder.embed,
+    encoder: fakeName,
     thresholds: { similarity: 0.8, namedSimilarity: 0.5 },
     ttlMs,
     maxWaitMs: 50,

@@ -8,7 +8,7 @@ import type { FeedbackRecord } from '../../core/feedback/record.ts';
 import { invariant } from '../../core/invariant.ts';
 import type { ChatMessage } from '../../core/tokenizer/tokenizer.ts';
 import { within } from '../../core/within.ts';
-import type { IndexedEntry, MemoryEntry } from './entry.ts';
+import type { Encoded, IndexedEntry, MemoryEntry } from './entry.ts';
 import { acceptable, lessonOf, maxCharacters, type Said } from './lesson.ts';
 import { bestMatch, dot, type MatchThresholds } from './match.ts';
 import type { Choice, MemoryStore } from './memory-store.ts';
@@ -20,6 +20,8 @@ export type Embed = (texts: readonly string[], options: { signal?: AbortSignal }
 export interface MemoryOptions {
   readonly store: MemoryStore;
   readonly embed: Embed;
+  /** Names what embeds; vectors of another one are not compared with its own. */
+  readonly encoder: string;
   readonly thresholds: MatchThresholds;
   readonly ttlMs: number;
   /** A question whose vector takes longer is answered without memory. */
@@ -64,16 +66,16 @@ export class Memory {
     const known = this.options.store.entriesOf(tenant).get(id);
     if (known !== undefined) return known;
     const entry = this.entryOf({ ...said, tenant, account, model, source }, id, createdMs);
-    const vector = await this.vectorOf(entry.question, signal);
-    await this.options.store.put(entry, vector, sameAs(entry, vector));
+    const encoded = await this.encoded(entry.question, signal);
+    await this.options.store.put(entry, encoded, sameAs(entry, encoded));
     return entry;
   }
 
   /** Remembers what an operator says. Throws invalid_argument. */
   async put(said: Said): Promise<MemoryEntry> {
     const entry = this.entryOf(acceptable(said), `mem-${randomUUID()}`, this.options.now());
-    const vector = await this.vectorOf(entry.question);
-    await this.options.store.put(entry, vector, sameAs(entry, vector));
+    const encoded = await this.encoded(entry.question);
+    await this.options.store.put(entry, encoded, sameAs(entry, encoded));
     return entry;
   }
 
@@ -87,8 +89,8 @@ export class Memory {
     const { question = old.question, answer = old.answer } = change;
     const said = acceptable({ question, answer, tenant, account, model, source });
     const entry = this.entryOf(said, id, this.options.now());
-    const vector = await this.vectorOf(entry.question);
-    const isThere = await this.options.store.replace(entry, vector, sameAs(entry, vector));
+    const encoded = await this.encoded(entry.question);
+    const isThere = await this.options.store.replace(entry, encoded, sameAs(entry, encoded));
     if (!isThere) throw new MillraceError('memory_not_found', { id });
     return entry;
   }
@@ -99,16 +101,16 @@ export class Memory {
     model: string,
     messages: readonly ChatMessage[],
   ): Promise<Recollection | null> {
-    const { store, thresholds, maxWaitMs } = this.options;
+    const { store, thresholds, maxWaitMs, encoder } = this.options;
     const last = messages.at(-1);
     if (last?.role !== 'user' || last.content.length > maxCharacters || last.content.trim() === '')
       return null;
-    const isOfModel = (entry: IndexedEntry): boolean => entry.model === model;
-    if (!this.list(tenant).some(isOfModel)) return null;
+    const isOpen = (entry: IndexedEntry): boolean => entry.model === model && entry.encoder === encoder;
+    if (!this.list(tenant).some(isOpen)) return null;
     // The encoder may be gone or slow: then the question is answered without memory.
     const vector = await this.embedIn(maxWaitMs, last.content).catch(() => null);
     const found =
-      vector && bestMatch({ text: last.content, vector }, this.list(tenant).filter(isOfModel), thresholds);
+      vector && bestMatch({ text: last.content, vector }, this.list(tenant).filter(isOpen), thresholds);
     if (!found) return null;
     const { question, answer } = found.entry;
     const turn: ChatMessage[] = [
@@ -167,8 +169,9 @@ export class Memory {
     return { id, tenant, account, model, question, answer, source, createdMs, expiresMs };
   }
 
-  private vectorOf(question: string, signal?: AbortSignal): Promise<Float32Array> {
-    return this.embedIn(learnWaitMs, question, signal);
+  private async encoded(question: string, signal?: AbortSignal): Promise<Encoded> {
+    const vector = await this.embedIn(learnWaitMs, question, signal);
+    return { vector, encoder: this.options.encoder };
   }
 
   private async embedIn(maxWaitMs: number, text: string, signal?: AbortSignal): Promise<Float32Array> {
@@ -181,12 +184,13 @@ export class Memory {
 }
 
 /** What the same account has said before about the same. */
-function sameAs({ id, account, model, question }: MemoryEntry, vector: Float32Array): Choice {
+function sameAs({ id, account, model, question }: MemoryEntry, { vector, encoder }: Encoded): Choice {
   const { names } = wordsIn(question);
   return (older) =>
     older.id !== id &&
     older.account === account &&
     older.model === model &&
+    older.encoder === encoder &&
     dot(older.vector, vector) >= sameQuestion &&
     areEqual(older.names, names);
 }
