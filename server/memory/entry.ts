@@ -1,3 +1,5 @@
+import type { Words } from './names.ts';
+
 /** One thing that was corrected: a question, and what is to be said. */
 export interface MemoryEntry {
   readonly id: string;
@@ -6,6 +8,8 @@ export interface MemoryEntry {
   readonly account: string;
   readonly model: string;
   readonly question: string;
+  /** What had been asked before, where the question leans on it, see key.ts; null where it stands by itself. */
+  readonly context: string | null;
   readonly answer: string;
   /** The feedback that it came from; null where an operator wrote it. */
   readonly source: string | null;
@@ -19,26 +23,32 @@ export interface MemoryEntry {
 export interface Encoded {
   /** Of unit length. */
   readonly vector: Float32Array;
+  /** Of what it leans on; null where that is nothing. */
+  readonly contextVector: Float32Array | null;
   /** Which encoder it was, by name and digest. */
   readonly encoder: string;
 }
 
-/** The same as it is stored: fp32, in base64. */
+/** The same as it is stored: fp32, in base64. Of what was stored before it was told, all but the vector is absent. */
 export interface StoredEncoding {
   readonly vector: string;
-  /** Absent where it was stored before encoders were told apart. */
+  readonly contextVector?: string | null;
   readonly encoder?: string | null;
 }
 
-export interface StoredEntry extends MemoryEntry, StoredEncoding {}
+export interface StoredEntry extends Omit<MemoryEntry, 'context'>, StoredEncoding {
+  readonly context?: string | null;
+}
 
-/** As it is searched. */
-export interface IndexedEntry extends MemoryEntry {
+/** A text as it is compared with others. */
+export interface Compared extends Words {
   /** Of unit length. */
   readonly vector: Float32Array;
+}
+
+/** As it is searched: by its question, and by what that leans on. */
+export interface IndexedEntry extends MemoryEntry, Compared {
+  readonly before: Compared | null;
   /** Null: unknown. */
   readonly encoder: string | null;
-  readonly names: ReadonlySet<string>;
-  /** All words of the question, the names among them. */
-  readonly words: ReadonlySet<string>;
 }

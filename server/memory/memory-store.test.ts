@@ -34,6 +34,7 @@ const entryOf = (id: string, change: Partial<MemoryEntry> = {}): MemoryEntry => 
   account: 'alice',
   model: 'tiny',
   question: `What is ${id}?`,
+  context: null,
   answer: `It is ${id}.`,
   source: `fb-${id}`,
   createdMs: 1_000,
@@ -41,7 +42,7 @@ const entryOf = (id: string, change: Partial<MemoryEntry> = {}): MemoryEntry => 
   ...change,
 });
 
-const encoded = (text: string, encoder = fakeName) => ({ vector: bagOfWords(text), encoder });
+const encoded = (text: string) => ({ vector: bagOfWords(text), contextVector: null, encoder: fakeName });
 const put = (store: MemoryStore, entry: MemoryEntry): Promise<void> =>
   store.put(entry, encoded(entry.question));
 const remove = (store: MemoryStore, tenant: string, id: string): Promise<number> =>
@@ -304,7 +305,7 @@ const child = `
   import { MemoryStore } from ${JSON.stringify(new URL('./memory-store.js', import.meta.url).href)};
   const store = await MemoryStore.open(process.argv.at(-1), ${JSON.stringify(wide)});
   const entry = ${JSON.stringify(entryOf('x'))};
-  const encoded = { vector: Float32Array.of(1, 0), encoder: 'any' };
+  const encoded = { vector: Float32Array.of(1, 0), contextVector: null, encoder: 'any' };
   for (let n = 0; ; n++) {
     await store.put({ ...entry, id: String(n % 30), answer: String(n) }, encoded);
     process.stdout.write(n + '\\n');

@@ -20,6 +20,8 @@ export type Choice = (entry: IndexedEntry) => boolean;
 
 const none: Choice = () => false;
 
+type Known = Omit<Encoded, 'encoder'> & Pick<IndexedEntry, 'encoder'>;
+
 interface Tenant {
   /** The oldest first. */
   readonly entries: Map<string, IndexedEntry>;
@@ -82,9 +84,10 @@ export class MemoryStore {
   }
 
   /** What another encoder makes of an entry; nothing happens when the question is not there any more. */
-  encode({ tenant, id, question }: MemoryEntry, encoded: Encoded): Promise<void> {
+  encode({ tenant, id, question, context }: MemoryEntry, encoded: Encoded): Promise<void> {
     return this.inTurn(async () => {
-      if (this.entriesOf(tenant).get(id)?.question !== question) return;
+      const now = this.entriesOf(tenant).get(id);
+      if (now?.question !== question || now.context !== context) return;
       await this.change({ type: 'encoded', tenant, id, by: stored(encoded) });
     });
   }
@@ -189,8 +192,9 @@ export class MemoryStore {
 
   private *content(): Iterable<Change> {
     for (const [tenant, { entries, revision }] of this.tenants) {
-      for (const { names: _, words: __, vector, encoder, ...entry } of entries.values()) {
-        yield { type: 'put', entry: { ...entry, ...stored({ vector, encoder }) }, leaving: [] };
+      for (const { names: _, words: __, vector, before, encoder, ...entry } of entries.values()) {
+        const encoded = { vector, contextVector: before?.vector ?? null, encoder };
+        yield { type: 'put', entry: { ...entry, ...stored(encoded) }, leaving: [] };
       }
       yield { type: 'revision', tenant, count: revision };
     }
@@ -207,7 +211,7 @@ function applyTo(tenant: Tenant, change: Change): void {
   } else if (change.type === 'encoded') {
     // What is known is the same: neither the revision nor the order changes.
     const entry = entries.get(change.id);
-    if (entry !== undefined) entries.set(change.id, { ...entry, ...encodedIn(change.by) });
+    if (entry !== undefined) entries.set(change.id, { ...entry, ...encodedIn(change.by, entry) });
   } else {
     tenant.revision++;
     for (const id of change.type === 'put' ? change.leaving : change.ids) entries.delete(id);
@@ -217,17 +221,25 @@ function applyTo(tenant: Tenant, change: Change): void {
   }
 }
 
-const indexed = (entry: StoredEntry): IndexedEntry => ({
-  ...entry,
-  ...wordsIn(entry.question),
-  ...encodedIn(entry),
-});
+function indexed(stored: StoredEntry): IndexedEntry {
+  const { vector: _, contextVector: __, encoder: ___, context = null, ...entry } = stored;
+  return { ...entry, context, ...wordsIn(entry.question), ...encodedIn(stored, { context }) };
+}
 
-const encodedIn = ({ vector, encoder = null }: StoredEncoding) => ({ vector: fromBase64(vector), encoder });
+/** What depends on the encoder. */
+function encodedIn(
+  { vector, contextVector = null, encoder = null }: StoredEncoding,
+  { context }: Pick<MemoryEntry, 'context'>,
+): Pick<IndexedEntry, 'vector' | 'before' | 'encoder'> {
+  const hasBoth = context !== null && contextVector !== null;
+  const before = hasBoth ? { ...wordsIn(context), vector: fromBase64(contextVector) } : null;
+  return { vector: fromBase64(vector), before, encoder };
+}
 
-const stored = ({ vector, encoder }: Pick<IndexedEntry, 'vector' | 'encoder'>): StoredEncoding => ({
+const stored = ({ vector, contextVector, encoder }: Known): StoredEncoding => ({
   vector: toBase64(vector),
-  ...(encoder === null ? {} : { encoder }),
+  contextVector: contextVector && toBase64(contextVector),
+  encoder,
 });
 
 function toBase64(vector: Float32Array): string {

@@ -8,9 +8,10 @@ import type { FeedbackRecord } from '../../core/feedback/record.ts';
 import { invariant } from '../../core/invariant.ts';
 import type { ChatMessage } from '../../core/tokenizer/tokenizer.ts';
 import { within } from '../../core/within.ts';
-import type { Encoded, IndexedEntry, MemoryEntry } from './entry.ts';
-import { acceptable, lessonOf, maxCharacters, type Said } from './lesson.ts';
-import { bestMatch, dot, type MatchThresholds } from './match.ts';
+import type { Compared, Encoded, IndexedEntry, MemoryEntry } from './entry.ts';
+import { type Key, keyOf } from './key.ts';
+import { acceptable, lessonOf, type Said } from './lesson.ts';
+import { bestMatch, dot, type MatchThresholds, type Question } from './match.ts';
 import type { Choice, MemoryStore } from './memory-store.ts';
 import { wordsIn } from './names.ts';
 
@@ -66,7 +67,7 @@ export class Memory {
     const known = this.options.store.entriesOf(tenant).get(id);
     if (known !== undefined) return known;
     const entry = this.entryOf({ ...said, tenant, account, model, source }, id, createdMs);
-    const encoded = await this.encoded(entry.question, signal);
+    const encoded = await this.encoded(entry, signal);
     await this.options.store.put(entry, encoded, sameAs(entry, encoded));
     return entry;
   }
@@ -74,7 +75,7 @@ export class Memory {
   /** Remembers what an operator says. Throws invalid_argument. */
   async put(said: Said): Promise<MemoryEntry> {
     const entry = this.entryOf(acceptable(said), `mem-${randomUUID()}`, this.options.now());
-    const encoded = await this.encoded(entry.question);
+    const encoded = await this.encoded(entry);
     await this.options.store.put(entry, encoded, sameAs(entry, encoded));
     return entry;
   }
@@ -85,11 +86,11 @@ export class Memory {
     id: string,
     change: { readonly question?: string; readonly answer?: string },
   ): Promise<MemoryEntry> {
-    const { account, model, source, ...old } = this.get(tenant, id);
+    const { account, model, source, context, ...old } = this.get(tenant, id);
     const { question = old.question, answer = old.answer } = change;
-    const said = acceptable({ question, answer, tenant, account, model, source });
+    const said = acceptable({ question, context, answer, tenant, account, model, source });
     const entry = this.entryOf(said, id, this.options.now());
-    const encoded = await this.encoded(entry.question);
+    const encoded = await this.encoded(entry);
     const isThere = await this.options.store.replace(entry, encoded, sameAs(entry, encoded));
     if (!isThere) throw new MillraceError('memory_not_found', { id });
     return entry;
@@ -102,15 +103,12 @@ export class Memory {
     messages: readonly ChatMessage[],
   ): Promise<Recollection | null> {
     const { store, thresholds, maxWaitMs, encoder } = this.options;
-    const last = messages.at(-1);
-    if (last?.role !== 'user' || last.content.length > maxCharacters || last.content.trim() === '')
-      return null;
+    const key = keyOf(messages);
     const isOpen = (entry: IndexedEntry): boolean => entry.model === model && entry.encoder === encoder;
-    if (!this.list(tenant).some(isOpen)) return null;
+    if (key === null || !this.list(tenant).some(isOpen)) return null;
     // The encoder may be gone or slow: then the question is answered without memory.
-    const vector = await this.embedIn(maxWaitMs, last.content).catch(() => null);
-    const found =
-      vector && bestMatch({ text: last.content, vector }, this.list(tenant).filter(isOpen), thresholds);
+    const asked = await this.asked(key, maxWaitMs).catch(() => null);
+    const found = asked && bestMatch(asked, this.list(tenant).filter(isOpen), thresholds);
     if (!found) return null;
     const { question, answer } = found.entry;
     const turn: ChatMessage[] = [
@@ -118,7 +116,7 @@ export class Memory {
       { role: 'assistant', content: answer },
     ];
     return {
-      messages: [...messages.slice(0, -1), ...turn, last],
+      messages: [...messages.slice(0, -1), ...turn, messages.at(-1)!],
       entry: found.entry,
       closeness: found.closeness,
       revision: store.revisionOf(tenant),
@@ -164,36 +162,47 @@ export class Memory {
     await this.options.store.expire(this.options.now());
   }
 
-  private entryOf({ tenant, account, model, question, answer, source }: Said, id: string, createdMs: number) {
+  private entryOf(said: Said, id: string, createdMs: number): MemoryEntry {
+    const { tenant, account, model, question, context, answer, source } = said;
     const expiresMs = createdMs + this.options.ttlMs;
-    return { id, tenant, account, model, question, answer, source, createdMs, expiresMs };
+    return { id, tenant, account, model, question, context, answer, source, createdMs, expiresMs };
   }
 
-  private async encoded(question: string, signal?: AbortSignal): Promise<Encoded> {
-    const vector = await this.embedIn(learnWaitMs, question, signal);
-    return { vector, encoder: this.options.encoder };
+  private async asked(key: Key, maxWaitMs: number): Promise<Question> {
+    const { vector, contextVector } = await this.vectorsOf(key, maxWaitMs);
+    const before = contextVector && { ...wordsIn(key.context!), vector: contextVector };
+    return { ...wordsIn(key.question), vector, before };
   }
 
-  private async embedIn(maxWaitMs: number, text: string, signal?: AbortSignal): Promise<Float32Array> {
-    const [vector] = await within(maxWaitMs, signal, (within) =>
-      this.options.embed([text], { signal: within }),
+  private async encoded(key: Key, signal?: AbortSignal): Promise<Encoded> {
+    return { ...(await this.vectorsOf(key, learnWaitMs, signal)), encoder: this.options.encoder };
+  }
+
+  private async vectorsOf({ question, context }: Key, maxWaitMs: number, signal?: AbortSignal) {
+    const texts = context === null ? [question] : [question, context];
+    const [vector, contextVector = null] = await within(maxWaitMs, signal, (within) =>
+      this.options.embed(texts, { signal: within }),
     );
     invariant(vector !== undefined, 'the encoder gives a vector for each text');
-    return vector;
+    return { vector, contextVector };
   }
 }
 
 /** What the same account has said before about the same. */
-function sameAs({ id, account, model, question }: MemoryEntry, { vector, encoder }: Encoded): Choice {
-  const { names } = wordsIn(question);
+function sameAs({ id, account, model, question, context }: MemoryEntry, encoded: Encoded): Choice {
+  const own = { ...wordsIn(question), vector: encoded.vector };
+  const before = encoded.contextVector && { ...wordsIn(context!), vector: encoded.contextVector };
   return (older) =>
     older.id !== id &&
     older.account === account &&
     older.model === model &&
-    older.encoder === encoder &&
-    dot(older.vector, vector) >= sameQuestion &&
-    areEqual(older.names, names);
+    older.encoder === encoded.encoder &&
+    areSame(older, own) &&
+    (older.before === null || before === null ? older.before === before : areSame(older.before, before));
 }
+
+const areSame = (a: Compared, b: Compared): boolean =>
+  dot(a.vector, b.vector) >= sameQuestion && areEqual(a.names, b.names);
 
 function areEqual(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   return a.size === b.size && [...a].every((name) => b.has(name));

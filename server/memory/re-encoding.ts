@@ -56,11 +56,17 @@ export class ReEncoding {
 
   private async encode(entries: readonly IndexedEntry[]): Promise<void> {
     const { store, embed, encoder } = this.options;
-    const questions = entries.map(({ question }) => question);
-    const vectors = await within(maxWaitMs, this.closing.signal, (signal) => embed(questions, { signal }));
-    await Promise.all(
-      entries.map((entry, index) => store.encode(entry, { vector: vectors[index]!, encoder })),
+    const texts = entries.flatMap(({ question, context }) =>
+      context === null ? [question] : [question, context],
     );
+    const vectors = await within(maxWaitMs, this.closing.signal, (signal) => embed(texts, { signal }));
+    const next = vectors.values();
+    const encoded = entries.map(({ context }) => ({
+      vector: next.next().value!,
+      contextVector: context === null ? null : next.next().value!,
+      encoder,
+    }));
+    await Promise.all(entries.map((entry, index) => store.encode(entry, encoded[index]!)));
   }
 
   private giveUp(error: unknown): void {
