@@ -15,6 +15,8 @@ const catalogue = {
   version_invalid: 'The model version {path} is refused: {reason}',
   version_not_found: 'There is no version {version} here.',
   version_fetch_failed: 'The files of {version} cannot be had at the moment: {reason}.',
+  base_replaced:
+    'The version {version} was made for the base {trained}, and "{model}" is answered by the base {served} now, which it does not fit. Train it again, or have that base served again: millrace versions base {trained}.',
   model_not_found: 'The model "{model}" does not exist. Available: {available}.',
   context_length_exceeded:
     'The prompt has {promptTokens} tokens and {maxTokens} were asked for, but the context holds {maxContext}.',

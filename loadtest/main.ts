@@ -1,6 +1,7 @@
 /** `node dist/loadtest/main.js --help`: one load against one server. */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { measureAddedLatency } from './added-latency.ts';
 import { createTarget } from './client.ts';
 import { measureDisconnects } from './disconnects.ts';
 import { measureGateway } from './gateway.ts';
@@ -11,13 +12,15 @@ import { type Distribution, summarize } from './summary.ts';
 const help = `Usage: node dist/loadtest/main.js [options]
   --url URL           API to load, default http://127.0.0.1:8080/v1
   --model NAME        model to ask for, default smollm2-135m-instruct
-  --scenario NAME     load (default), interference, disconnects, or gateway (autocannon against a server of --model null)
+  --scenario NAME     load (default), interference, disconnects; against a server of --model null gateway (autocannon) or
+                      added-latency (beside a bare server, at 1,000 requests per second, --rounds times --seconds each)
   --clients N         closed loop with N clients, default 16
   --rate R            instead: Poisson arrivals, R requests per second
   --prompt N          prompt tokens, default 128
   --output N          answer tokens, default 64
   --requests N        requests in all, default 64, at most 100000
   --seconds N         no new request after this, default 60, at most 3600
+  --rounds N          default 6
   --seed N            default 1
   --ttft-target MS    for goodput, default 1000
   --tpot-target MS    for goodput, default 50
@@ -37,6 +40,7 @@ const { values } = parseArgs({
     output: { type: 'string', default: '64' },
     requests: { type: 'string', default: '64' },
     seconds: { type: 'string', default: '60' },
+    rounds: { type: 'string', default: '6' },
     seed: { type: 'string', default: '1' },
     'ttft-target': { type: 'string', default: '1000' },
     'tpot-target': { type: 'string', default: '50' },
@@ -47,6 +51,9 @@ const { values } = parseArgs({
   },
 });
 
+/** Requests per second that a gateway's latency is measured at. */
+const gatewayRate = 1000;
+
 async function main(): Promise<object> {
   const { hostname } = new URL(values.url);
   const isLocal = ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
@@ -56,6 +63,10 @@ async function main(): Promise<object> {
   const { url, model } = values;
   const target = createTarget({ url, model, ...(values.key === undefined ? {} : { apiKey: values.key }) });
   if (values.scenario === 'gateway') return gateway(target.url);
+  if (values.scenario === 'added-latency') {
+    const [rounds, seconds] = [whole('rounds', 100), whole('seconds', 3600)];
+    return measureAddedLatency({ url: target.url, model, perSecond: gatewayRate, rounds, seconds });
+  }
   const makePrompt = await calibrate(target);
   if (values.scenario === 'interference') {
     return measureInterference(target, makePrompt, {
@@ -102,12 +113,12 @@ async function gateway(url: URL): Promise<object> {
   const load = { url, model: values.model, connections: whole('clients', 1024), seconds };
   return {
     flatOut: await measureGateway({ ...load, rate: null }),
-    at1000PerSecond: await measureGateway({ ...load, rate: 1000 }),
+    at1000PerSecond: await measureGateway({ ...load, rate: gatewayRate }),
   };
 }
 
 function whole(
-  name: 'clients' | 'prompt' | 'output' | 'requests' | 'seconds' | 'seed',
+  name: 'clients' | 'prompt' | 'output' | 'requests' | 'rounds' | 'seconds' | 'seed',
   most: number,
 ): number {
   const value = Number(values[name]);

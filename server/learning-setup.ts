@@ -189,6 +189,7 @@ function memoryOptionsOf(config: Config, encoder: ServedEncoder): LearningOption
     maxEntries,
     maxPerAccount: Math.ceil(maxEntries * accountShare),
     embed: embedWith(encoder),
+    encoder: `${encoder.id} ${encoder.digest}`,
     thresholds: {
       similarity: config['memory.similarityPercent'] / 100,
       namedSimilarity: config['memory.namedSimilarityPercent'] / 100,

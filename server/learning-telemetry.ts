@@ -33,7 +33,7 @@ const toldWithinMs = 10_000;
 /** Versions below one that serves whose rows may not have been served: those that waited and were overtaken. */
 const maxOvertaken = 8;
 /** Failures that are whoever asked for it. */
-const refusals: ReadonlySet<string> = new Set(['version_not_found', 'invalid_argument']);
+const refusals: ReadonlySet<string> = new Set(['version_not_found', 'base_replaced', 'invalid_argument']);
 
 export class LearningTelemetry implements LearningWatch {
   private readonly parts: LearningTelemetryParts;

@@ -81,6 +81,8 @@ export interface Remembered {
   readonly account: string;
   readonly model: string;
   readonly question: string;
+  /** What had been asked before, where the question leans on it; null where it stands by itself. */
+  readonly context: string | null;
   readonly answer: string;
   /** The feedback that it came from; null where an operator wrote it. */
   readonly source: string | null;

@@ -72,6 +72,7 @@ async function start(origin: string, stream: LogStream, layout = newLayout()): P
   const memory = new Memory({
     store,
     embed: fakeEncoder().embed,
+    encoder: 'fake',
     thresholds: { similarity: 0.8, namedSimilarity: 0.5 },
     ttlMs: 1e9,
     maxWaitMs: 100,
@@ -171,7 +172,7 @@ test('a correction given to one replica is remembered by all, under one id, and 
 test('what an operator puts into memory, changes and deletes on any replica is so on all of them', async () => {
   const stream = newStream();
   const [a, b] = [await start('a', stream), await start('b', stream)];
-  const own = { tenant: 'acme', account: 'op', model: 'tiny', source: null };
+  const own = { tenant: 'acme', account: 'op', model: 'tiny', source: null, context: null };
   const first = await a.memory.put({ ...own, question: 'how tall is Mount Foo', answer: '100 m' });
   const second = await b.memory.put({ ...own, question: 'who wrote the Book of Bar', answer: 'Baz' });
   await until(() => said(a).length === 2 && said(b).length === 2, 'both have both');
@@ -195,7 +196,7 @@ test('what an operator puts into memory, changes and deletes on any replica is s
 test('changes of the same entry at the same moment end the same everywhere', async () => {
   const stream = newStream();
   const [a, b] = [await start('a', stream), await start('b', stream)];
-  const own = { tenant: 'acme', account: 'op', model: 'tiny', source: null };
+  const own = { tenant: 'acme', account: 'op', model: 'tiny', source: null, context: null };
   for (let round = 0; round < 5; round++) {
     const { id } = await a.memory.put({ ...own, question: `what is number ${round}`, answer: 'first' });
     await until(() => remembered(b).some(([entry]) => entry === id), 'b has it');

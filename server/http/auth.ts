@@ -1,5 +1,5 @@
 /** API keys: who asks, what they may do, and how much of it. */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { MillraceError } from '../../core/errors.ts';
 import { type Budgets, type Limits, noBudgets, type Taking } from '../admission/limits.ts';
 
@@ -104,11 +104,9 @@ export class Accounts {
   /** Throws unauthorized or forbidden. Compares hashes, all of them, in constant time. */
   authorize(header: string | undefined, scope: Scope): Account {
     if (this.known.length === 0) return this.open;
-    const hash = createHash('sha256')
-      .update(/^Bearer (.+)$/i.exec(header ?? '')?.[1] ?? '')
-      .digest();
+    const digest = hash('sha256', /^Bearer (.+)$/i.exec(header ?? '')?.[1] ?? '', 'buffer');
     let found: Account | null = null;
-    for (const { hash: known, account } of this.known) if (timingSafeEqual(hash, known)) found = account;
+    for (const { hash: known, account } of this.known) if (timingSafeEqual(digest, known)) found = account;
     if (found === null) throw new MillraceError('unauthorized');
     found.require(scope);
     return found;

@@ -5,6 +5,7 @@ const maxDepth = 64;
 /** Keys that reach for prototypes, also spelled with escapes. */
 const suspicious = /__proto__|constructor|prototype|\\u00/;
 const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype']);
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Throws invalid_argument. */
 export function parseJson(bytes: Uint8Array): unknown {
@@ -20,7 +21,7 @@ export function parseJson(bytes: Uint8Array): unknown {
 
 function decode(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch {
     return refuse('it is not valid UTF-8');
   }

@@ -25,6 +25,8 @@ export const httpErrors: Readonly<Record<ErrorCode, HttpError>> = {
   template_invalid: badRequest('template_invalid'),
   model_not_found: notFound('model_not_found'),
   version_not_found: notFound('version_not_found'),
+  // Not 410: with its base the version comes back.
+  base_replaced: notFound('base_replaced'),
   response_not_found: notFound('response_not_found'),
   feedback_not_found: notFound('feedback_not_found'),
   memory_not_found: notFound('memory_not_found'),

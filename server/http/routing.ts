@@ -1,5 +1,5 @@
 /** Which version answers a request, and what is remembered for it. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { MillraceError } from '../../core/errors.ts';
 import type { ChatMessage } from '../../core/tokenizer/tokenizer.ts';
 import type { ServedGenerator } from '../completion/served-model.ts';
@@ -58,7 +58,7 @@ function pinOf(text: string): Pin {
 /** One user, or else one conversation, stays with one version. A digest: it is stored, and says nobody's name. */
 export function stickyKeyOf(user: string | undefined, beginning: string): string {
   const [kind, text] = user === undefined ? ['beginning', beginning] : ['user', user];
-  return createHash('sha256').update(`${kind}:${text}`).digest('hex');
+  return hash('sha256', `${kind}:${text}`);
 }
 
 export async function recall(

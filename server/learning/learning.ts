@@ -14,6 +14,7 @@ import { Jobs } from '../jobs/jobs.ts';
 import { Memory, type MemoryOptions } from '../memory/memory.ts';
 import { MemoryFeeder } from '../memory/memory-feeder.ts';
 import { type MemoryLimits, MemoryStore } from '../memory/memory-store.ts';
+import { ReEncoding } from '../memory/re-encoding.ts';
 import { type RolledModel, Rollout } from '../rollout/rollout.ts';
 import { Shadows } from '../rollout/shadows.ts';
 import type { TrialOptions } from '../rollout/trial.ts';
@@ -281,6 +282,10 @@ async function openMemory(
     cursor: join(layout.cursors, 'memory.json'),
     onProblem,
   });
-  closers.push(() => feeder.close());
+  const reEncoding = new ReEncoding({ ...options, store, onProblem });
+  closers.push(
+    () => feeder.close(),
+    () => reEncoding.close(),
+  );
   return { memory, feeder };
 }

@@ -14,6 +14,8 @@ export function bagOfWords(text: string): Float32Array {
   return length === 0 ? vector : vector.map((value) => value / length);
 }
 
+export const fakeName = 'bag-of-words';
+
 export interface FakeEncoder {
   readonly embed: Embed;
   /** Texts that were given to it. */

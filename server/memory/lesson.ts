@@ -4,21 +4,18 @@ import type { FeedbackRecord } from '../../core/feedback/record.ts';
 import { placeholderPattern } from '../../core/privacy/placeholder.ts';
 import { redact } from '../../core/privacy/redact.ts';
 import type { MemoryEntry } from './entry.ts';
+import { keyOf, maxCharacters } from './key.ts';
 
 export type Said = Omit<MemoryEntry, 'id' | 'createdMs' | 'expiresMs'>;
-type Lesson = Pick<MemoryEntry, 'question' | 'answer'>;
-
-/** Longer questions are not looked up, and longer answers not remembered. */
-export const maxCharacters = 2_000;
+type Lesson = Pick<MemoryEntry, 'question' | 'context' | 'answer'>;
 
 /** The question and the right answer that a row of feedback states; null if it does not, or not what can be remembered. */
 export function lessonOf({ context, signal, answer }: FeedbackRecord): Lesson | null {
   if (context.kind !== 'chat') return null;
-  const asked = context.messages.at(-1);
-  if (asked?.role !== 'user') return null;
+  const key = keyOf(context.messages);
   const said = rightAnswer(signal, answer);
-  if (said === null) return null;
-  const lesson = { question: asked.content, answer: said };
+  if (key === null || said === null) return null;
+  const lesson = { ...key, answer: said };
   return unfit(lesson) === null ? lesson : null;
 }
 
@@ -55,7 +52,7 @@ function unfit(lesson: Lesson): { readonly message: string; readonly param: keyo
     };
   }
   // Whom it was about is gone from it: it would answer the same question about anybody.
-  if (placeholder.test(lesson.question))
+  if (placeholder.test(`${lesson.context}\n${lesson.question}`))
     return { message: 'the question holds personal data or a secret.', param: 'question' };
   return null;
 }

@@ -18,16 +18,21 @@ const entryOf = (question: string, cosine = 0.99, id = question): IndexedEntry =
   account: 'alice',
   model: 'tiny',
   question,
+  context: null,
   answer: 'so',
   source: null,
   createdMs: 0,
   expiresMs: 1,
+  before: null,
+  encoder: 'fake',
   vector: vectorAt(cosine),
   ...wordsIn(question),
 });
 
+const questionOf = (text: string) => ({ ...wordsIn(text), vector: asked, before: null });
+
 const matches = (question: string, asks: string, cosine = 0.99): boolean =>
-  bestMatch({ text: asks, vector: asked }, [entryOf(question, cosine)], thresholds) !== null;
+  bestMatch(questionOf(asks), [entryOf(question, cosine)], thresholds) !== null;
 
 const namesOf = (text: string): string[] => [...wordsIn(text).names];
 
@@ -79,7 +84,7 @@ test('questions that name the same match from the lower similarity on, however t
 
 test('a match is the closer the more alike the questions are, between just enough and the same', () => {
   const closeness = (question: string, cosine: number): number =>
-    bestMatch({ text: question, vector: asked }, [entryOf(question, cosine)], thresholds)!.closeness;
+    bestMatch(questionOf(question), [entryOf(question, cosine)], thresholds)!.closeness;
   const expected = [
     ['Who founded Brellmoor?', 0.5, 0],
     ['Who founded Brellmoor?', 0.75, 0.5],
@@ -134,7 +139,7 @@ test('of several the best is taken, and of equally good ones the newest', () => 
     entryOf('who is it', 0.9, 'c'),
   ];
   const best = (list: readonly IndexedEntry[]) =>
-    bestMatch({ text: 'who is it', vector: asked }, list, thresholds)?.entry.id;
+    bestMatch(questionOf('who is it'), list, thresholds)?.entry.id;
   assert.equal(best(entries), 'b');
   assert.equal(best([...entries, entryOf('who is it', 0.95, 'd')]), 'd');
   assert.equal(best([]), undefined);
@@ -142,7 +147,7 @@ test('of several the best is taken, and of equally good ones the newest', () => 
 
 test('a better one that names something else does not hide one that fits', () => {
   const entries = [entryOf('the capital of Vessaly', 0.9), entryOf('the capital of Freedonia', 0.99)];
-  const found = bestMatch({ text: 'the capital of Vessaly', vector: asked }, entries, thresholds);
+  const found = bestMatch(questionOf('the capital of Vessaly'), entries, thresholds);
   assert.equal(found?.entry.question, 'the capital of Vessaly');
 });
 
@@ -150,6 +155,6 @@ test('vectors of another encoder, and vectors that are no numbers, match nothing
   assert.equal(dot(Float32Array.of(1), Float32Array.of(1, 0)), 0);
   for (const vector of [Float32Array.of(1), Float32Array.of(Number.NaN, 0), Float32Array.of(0, 0)]) {
     for (const text of ['who is it', 'who is Ada'])
-      assert.equal(bestMatch({ text, vector: asked }, [{ ...entryOf(text), vector }], thresholds), null);
+      assert.equal(bestMatch(questionOf(text), [{ ...entryOf(text), vector }], thresholds), null);
   }
 });

@@ -2,8 +2,8 @@
  * Which entry of a tenant's memory answers a question, if any. Pure. The thresholds were chosen on half of the facts in
  * loadtest/learning/facts.json; what they do on the other half stands in docs/learning.md.
  */
-import type { IndexedEntry } from './entry.ts';
-import { isCode, type Words, wordsIn } from './names.ts';
+import type { Compared, IndexedEntry } from './entry.ts';
+import { isCode, type Words } from './names.ts';
 
 export interface MatchThresholds {
   /** Cosine from which on questions match that name nothing. */
@@ -17,10 +17,10 @@ const sharedNames = 0.5;
 /** A question that names something matches one that names nothing only when they are almost the same. */
 const unnamedMargin = 0.1;
 
-export interface Question {
-  readonly text: string;
-  /** Of unit length. */
-  readonly vector: Float32Array;
+/** A question as it is compared with entries. */
+export interface Question extends Compared {
+  /** What it leans on; null where it stands by itself. */
+  readonly before: Compared | null;
 }
 
 export interface Match {
@@ -29,29 +29,42 @@ export interface Match {
   readonly closeness: number;
 }
 
-/** The best match; of equally good ones the newest. */
+/** The best match; of equally good ones the newest. A question that leans on others matches only where it leans on the like. */
 export function bestMatch(
   question: Question,
   entries: Iterable<IndexedEntry>,
   thresholds: MatchThresholds,
 ): Match | null {
-  const asked = wordsIn(question.text);
   // Most entries are about something else: their names need no look.
   const least = Math.min(thresholds.similarity, thresholds.namedSimilarity);
   let best: (Match & { readonly similarity: number }) | null = null;
   for (const entry of entries) {
+    if ((entry.before === null) !== (question.before === null)) continue;
     const similarity = dot(question.vector, entry.vector);
     if (similarity < (best?.similarity ?? least)) continue;
-    const enough = needed(entry, asked, thresholds);
-    if (!(similarity >= enough)) continue;
-    const closeness = enough < 1 ? Math.min(1, (similarity - enough) / (1 - enough)) : 1;
-    best = { entry, similarity, closeness };
+    const closeness = closenessOf(question, entry, thresholds);
+    if (closeness !== null) best = { entry, similarity, closeness };
   }
   return best;
 }
 
+/** Of the parts that are compared the least; null where one is not alike enough. */
+function closenessOf(question: Question, entry: IndexedEntry, thresholds: MatchThresholds): number | null {
+  const ofBefore =
+    question.before === null || entry.before === null ? 1 : partly(question.before, entry.before, thresholds);
+  const ofQuestion = partly(question, entry, thresholds);
+  return ofBefore === null || ofQuestion === null ? null : Math.min(ofBefore, ofQuestion);
+}
+
+function partly(asked: Compared, known: Compared, thresholds: MatchThresholds): number | null {
+  const similarity = dot(asked.vector, known.vector);
+  const enough = needed(known, asked, thresholds);
+  if (!(similarity >= enough)) return null;
+  return enough < 1 ? Math.min(1, (similarity - enough) / (1 - enough)) : 1;
+}
+
 /** The similarity that makes a match; infinite where the names rule it out. */
-function needed(entry: IndexedEntry, asked: Words, { similarity, namedSimilarity }: MatchThresholds): number {
+function needed(entry: Words, asked: Words, { similarity, namedSimilarity }: MatchThresholds): number {
   if (entry.names.size === 0) return asked.names.size === 0 ? similarity : similarity + unnamedMargin;
   return namesFit(entry, asked) ? namedSimilarity : Number.POSITIVE_INFINITY;
 }
@@ -63,7 +76,7 @@ function namesFit(entry: Words, asked: Words): boolean {
   return missing.length === 0 || ![...asked.names].some((name) => !entry.words.has(name));
 }
 
-/** Vectors of different models cannot be compared: then it is 0. */
+/** Of vectors of different lengths, which no encoder makes, it is 0. */
 export function dot(a: Float32Array, b: Float32Array): number {
   if (a.length !== b.length) return 0;
   let sum = 0;

@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { MillraceError } from '../../core/errors.ts';
 import { LogWriter } from '../../core/feedback/log-writer.ts';
 import type { FeedbackRecord, UndoRecord } from '../../core/feedback/record.ts';
-import { type FakeEncoder, fakeEncoder } from './fake-embed.ts';
+import { type FakeEncoder, fakeEncoder, fakeName } from './fake-embed.ts';
 import { Memory } from './memory.ts';
 import { MemoryFeeder } from './memory-feeder.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -32,6 +32,7 @@ async function start(folder: string, encoder = fakeEncoder()): Promise<Fed> {
   const memory = new Memory({
     store,
     embed: encoder.embed,
+    encoder: fakeName,
     thresholds,
     ttlMs: 1e9,
     maxWaitMs: 100,

@@ -9,12 +9,14 @@ import { LogWriter } from '../../core/feedback/log-writer.ts';
 import { readIfThere } from '../../core/read-if-there.ts';
 import { replaceFile } from '../../core/replace-file.ts';
 import { sync } from '../../core/sync.ts';
-import type { StoredEntry } from './entry.ts';
+import type { StoredEncoding, StoredEntry } from './entry.ts';
 
 export type Change =
   /** Entries that leave for it go in the same line: both happen or neither. */
   | { readonly type: 'put'; readonly entry: StoredEntry; readonly leaving: readonly string[] }
   | { readonly type: 'delete'; readonly tenant: string; readonly ids: readonly string[] }
+  /** The same entry for another encoder. */
+  | { readonly type: 'encoded'; readonly tenant: string; readonly id: string; readonly by: StoredEncoding }
   /** How many changes a tenant has seen. */
   | { readonly type: 'revision'; readonly tenant: string; readonly count: number };
 

@@ -18,7 +18,7 @@ import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { MillraceError } from '../../core/errors.ts';
 import type { MemoryEntry } from './entry.ts';
-import { bagOfWords } from './fake-embed.ts';
+import { bagOfWords, fakeName } from './fake-embed.ts';
 import { type MemoryLimits, MemoryStore } from './memory-store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-memory-'));
@@ -34,6 +34,7 @@ const entryOf = (id: string, change: Partial<MemoryEntry> = {}): MemoryEntry => 
   account: 'alice',
   model: 'tiny',
   question: `What is ${id}?`,
+  context: null,
   answer: `It is ${id}.`,
   source: `fb-${id}`,
   createdMs: 1_000,
@@ -41,9 +42,9 @@ const entryOf = (id: string, change: Partial<MemoryEntry> = {}): MemoryEntry => 
   ...change,
 });
 
-const vector = bagOfWords('any');
+const encoded = (text: string) => ({ vector: bagOfWords(text), contextVector: null, encoder: fakeName });
 const put = (store: MemoryStore, entry: MemoryEntry): Promise<void> =>
-  store.put(entry, bagOfWords(entry.question));
+  store.put(entry, encoded(entry.question));
 const remove = (store: MemoryStore, tenant: string, id: string): Promise<number> =>
   store.delete(tenant, (entry) => entry.id === id);
 const idsOf = (store: MemoryStore, tenant = 'acme'): string[] => [...store.entriesOf(tenant).keys()];
@@ -78,6 +79,23 @@ test('what was put, edited and deleted is the same after it was opened again', a
   await store.close();
 });
 
+test('entries of a log that names no encoder are read, and count as another encoder’s', async () => {
+  const folder = newFolder();
+  let store = await MemoryStore.open(folder, wide);
+  await put(store, entryOf('a'));
+  await store.close();
+  const file = join(folder, '00000001', '00000001.jsonl');
+  const lines = readFileSync(file, 'utf8').replace(`,"encoder":"${fakeName}"`, '');
+  writeFileSync(file, lines);
+  store = await MemoryStore.open(folder, wide);
+  const [entry] = store.encodedByOthers(fakeName, 10);
+  assert.deepEqual([entry?.id, entry?.encoder], ['a', null]);
+  await store.expire(0);
+  store = await reopened(folder, store);
+  assert.equal(store.encodedByOthers(fakeName, 10).length, 1);
+  await store.close();
+});
+
 test('a tenant’s revision counts its own changes, over restarts', async () => {
   const folder = newFolder();
   let store = await MemoryStore.open(folder, wide);
@@ -94,11 +112,11 @@ test('a tenant’s revision counts its own changes, over restarts', async () => 
 test('an entry is replaced only while it is there', async () => {
   const store = await MemoryStore.open(newFolder(), wide);
   await put(store, entryOf('a'));
-  assert.equal(await store.replace(entryOf('a', { answer: 'New.' }), vector), true);
+  assert.equal(await store.replace(entryOf('a', { answer: 'New.' }), encoded('any')), true);
   const gone = remove(store, 'acme', 'a');
-  assert.equal(await store.replace(entryOf('a'), vector), false);
+  assert.equal(await store.replace(entryOf('a'), encoded('any')), false);
   await gone;
-  assert.equal(await store.replace(entryOf('a', { tenant: 'other' }), vector), false);
+  assert.equal(await store.replace(entryOf('a', { tenant: 'other' }), encoded('any')), false);
   assert.deepEqual([idsOf(store), idsOf(store, 'other')], [[], []]);
   await store.close();
 });
@@ -287,8 +305,9 @@ const child = `
   import { MemoryStore } from ${JSON.stringify(new URL('./memory-store.js', import.meta.url).href)};
   const store = await MemoryStore.open(process.argv.at(-1), ${JSON.stringify(wide)});
   const entry = ${JSON.stringify(entryOf('x'))};
+  const encoded = { vector: Float32Array.of(1, 0), contextVector: null, encoder: 'any' };
   for (let n = 0; ; n++) {
-    await store.put({ ...entry, id: String(n % 30), answer: String(n) }, Float32Array.of(1, 0));
+    await store.put({ ...entry, id: String(n % 30), answer: String(n) }, encoded);
     process.stdout.write(n + '\\n');
   }
 `;

@@ -4,7 +4,7 @@
  */
 
 import { Turns } from '../../core/turns.ts';
-import type { IndexedEntry, MemoryEntry, StoredEntry } from './entry.ts';
+import type { Encoded, IndexedEntry, MemoryEntry, StoredEncoding, StoredEntry } from './entry.ts';
 import { type Change, MemoryLog } from './memory-log.ts';
 import { wordsIn } from './names.ts';
 
@@ -19,6 +19,8 @@ export interface MemoryLimits {
 export type Choice = (entry: IndexedEntry) => boolean;
 
 const none: Choice = () => false;
+
+type Known = Omit<Encoded, 'encoder'> & Pick<IndexedEntry, 'encoder'>;
 
 interface Tenant {
   /** The oldest first. */
@@ -68,27 +70,48 @@ export class MemoryStore {
    * Adds the entry, or replaces the one of its id. Others that it `replaces` leave for it, and so do the account's and
    * the tenant's oldest where there are too many.
    */
-  put(entry: MemoryEntry, vector: Float32Array, replaces: Choice = none): Promise<void> {
-    return this.inTurn(() => this.add(entry, vector, replaces));
+  put(entry: MemoryEntry, encoded: Encoded, replaces: Choice = none): Promise<void> {
+    return this.inTurn(() => this.add(entry, encoded, replaces));
   }
 
   /** The same for an entry that is there; false, and nothing happens, when it is not. */
-  replace(entry: MemoryEntry, vector: Float32Array, replaces: Choice = none): Promise<boolean> {
-    return this.putIf((known) => known !== undefined, entry, vector, replaces);
+  replace(entry: MemoryEntry, encoded: Encoded, replaces: Choice = none): Promise<boolean> {
+    return this.putIf((known) => known !== undefined, entry, encoded, replaces);
   }
 
   /** The same where it `isWanted`, which sees what is there under the id when the change's turn has come. */
   putIf(
     isWanted: (known: IndexedEntry | undefined) => boolean,
     entry: MemoryEntry,
-    vector: Float32Array,
+    encoded: Encoded,
     replaces: Choice = none,
   ): Promise<boolean> {
     return this.inTurn(async () => {
       if (!isWanted(this.entriesOf(entry.tenant).get(entry.id))) return false;
-      await this.add(entry, vector, replaces);
+      await this.add(entry, encoded, replaces);
       return true;
     });
+  }
+
+  /** What another encoder makes of an entry; nothing happens when the question is not there any more. */
+  encode({ tenant, id, question, context }: MemoryEntry, encoded: Encoded): Promise<void> {
+    return this.inTurn(async () => {
+      const now = this.entriesOf(tenant).get(id);
+      if (now?.question !== question || now.context !== context) return;
+      await this.change({ type: 'encoded', tenant, id, by: stored(encoded) });
+    });
+  }
+
+  /** Of all tenants, those whose vector is not of this encoder, at most `count`. */
+  encodedByOthers(encoder: string, count: number): IndexedEntry[] {
+    const found: IndexedEntry[] = [];
+    for (const { entries } of this.tenants.values()) {
+      for (const entry of entries.values()) {
+        if (found.length === count) return found;
+        if (entry.encoder !== encoder) found.push(entry);
+      }
+    }
+    return found;
   }
 
   /** How many there were. */
@@ -121,9 +144,9 @@ export class MemoryStore {
     });
   }
 
-  private async add(entry: MemoryEntry, vector: Float32Array, replaces: Choice): Promise<void> {
+  private async add(entry: MemoryEntry, encoded: Encoded, replaces: Choice): Promise<void> {
     const leaving = this.leavingFor(entry, replaces);
-    await this.change({ type: 'put', entry: { ...entry, vector: toBase64(vector) }, leaving });
+    await this.change({ type: 'put', entry: { ...entry, ...stored(encoded) }, leaving });
   }
 
   private async drop(tenant: string, choice: Choice): Promise<number> {
@@ -142,14 +165,7 @@ export class MemoryStore {
     const name = change.type === 'put' ? change.entry.tenant : change.tenant;
     const tenant = this.tenants.get(name) ?? { entries: new Map<string, IndexedEntry>(), revision: 0 };
     this.tenants.set(name, tenant);
-    if (change.type === 'revision') tenant.revision = change.count;
-    else {
-      tenant.revision++;
-      for (const id of change.type === 'put' ? change.leaving : change.ids) tenant.entries.delete(id);
-    }
-    if (change.type !== 'put') return;
-    tenant.entries.delete(change.entry.id);
-    tenant.entries.set(change.entry.id, indexed(change.entry));
+    applyTo(tenant, change);
   }
 
   private leavingFor({ id, tenant, account }: MemoryEntry, replaces: Choice): string[] {
@@ -186,8 +202,9 @@ export class MemoryStore {
 
   private *content(): Iterable<Change> {
     for (const [tenant, { entries, revision }] of this.tenants) {
-      for (const { names: _, words: __, vector, ...entry } of entries.values()) {
-        yield { type: 'put', entry: { ...entry, vector: toBase64(vector) }, leaving: [] };
+      for (const { names: _, words: __, vector, before, encoder, ...entry } of entries.values()) {
+        const encoded = { vector, contextVector: before?.vector ?? null, encoder };
+        yield { type: 'put', entry: { ...entry, ...stored(encoded) }, leaving: [] };
       }
       yield { type: 'revision', tenant, count: revision };
     }
@@ -197,9 +214,43 @@ export class MemoryStore {
 /** How many have to go so that there is room for one. */
 const surplus = (count: number, max: number): number => Math.max(0, count + 1 - max);
 
-function indexed({ vector, ...entry }: StoredEntry): IndexedEntry {
-  return { ...entry, ...wordsIn(entry.question), vector: fromBase64(vector) };
+function applyTo(tenant: Tenant, change: Change): void {
+  const { entries } = tenant;
+  if (change.type === 'revision') {
+    tenant.revision = change.count;
+  } else if (change.type === 'encoded') {
+    // What is known is the same: neither the revision nor the order changes.
+    const entry = entries.get(change.id);
+    if (entry !== undefined) entries.set(change.id, { ...entry, ...encodedIn(change.by, entry) });
+  } else {
+    tenant.revision++;
+    for (const id of change.type === 'put' ? change.leaving : change.ids) entries.delete(id);
+    if (change.type === 'delete') return;
+    entries.delete(change.entry.id);
+    entries.set(change.entry.id, indexed(change.entry));
+  }
 }
+
+function indexed(stored: StoredEntry): IndexedEntry {
+  const { vector: _, contextVector: __, encoder: ___, context = null, ...entry } = stored;
+  return { ...entry, context, ...wordsIn(entry.question), ...encodedIn(stored, { context }) };
+}
+
+/** What depends on the encoder. */
+function encodedIn(
+  { vector, contextVector = null, encoder = null }: StoredEncoding,
+  { context }: Pick<MemoryEntry, 'context'>,
+): Pick<IndexedEntry, 'vector' | 'before' | 'encoder'> {
+  const hasBoth = context !== null && contextVector !== null;
+  const before = hasBoth ? { ...wordsIn(context), vector: fromBase64(contextVector) } : null;
+  return { vector: fromBase64(vector), before, encoder };
+}
+
+const stored = ({ vector, contextVector, encoder }: Known): StoredEncoding => ({
+  vector: toBase64(vector),
+  contextVector: contextVector && toBase64(contextVector),
+  encoder,
+});
 
 function toBase64(vector: Float32Array): string {
   return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64');

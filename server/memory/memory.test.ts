@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { type ErrorCode, MillraceError } from '../../core/errors.ts';
 import type { FeedbackRecord, Signal } from '../../core/feedback/record.ts';
 import type { ChatMessage } from '../../core/tokenizer/tokenizer.ts';
-import { fakeEncoder } from './fake-embed.ts';
+import { fakeEncoder, fakeName } from './fake-embed.ts';
 import { Memory, type MemoryOptions } from './memory.ts';
 import { MemoryStore } from './memory-store.ts';
 
@@ -25,6 +25,7 @@ async function start(change: Partial<MemoryOptions> = {}) {
   const memory = new Memory({
     store,
     embed: encoder.embed,
+    encoder: fakeName,
     thresholds: { similarity: 0.8, namedSimilarity: 0.5 },
     ttlMs,
     maxWaitMs: 50,
@@ -105,6 +106,61 @@ test('what was corrected stands as a turn before the last message when its quest
   assert.equal(recollection?.entry.id, learned?.id);
   assert.equal(recollection?.revision, 1);
   assert.ok((await memory.recall('acme', 'tiny', asking(capital)))!.closeness > 0.999);
+  await store.close();
+});
+
+/** A conversation in which these are asked, each but the last one answered. */
+const conversation = (...questions: string[]): ChatMessage[] =>
+  questions
+    .flatMap((content): ChatMessage[] => [
+      { role: 'user', content },
+      { role: 'assistant', content: 'Let me see.' },
+    ])
+    .slice(0, -1);
+
+test('what was corrected in the midst of a conversation is found in one like it, and in no other', async () => {
+  const { memory, store } = await start();
+  const said = async (...questions: string[]): Promise<string | null> =>
+    (await memory.recall('acme', 'tiny', conversation(...questions)))?.entry.answer ?? null;
+  const bridges = 'Which bridges cross the river in Vessaly?';
+  const second = 'And the second one?';
+  await memory.learn(rowOf('', 'Marrin Bridge.', { messages: conversation(bridges, second) }));
+  await memory.learn(rowOf('what does it cost?', 'Two coins.'));
+  assert.equal(await said(bridges, second), 'Marrin Bridge.');
+  assert.equal(await said('Hello.', 'In Vessaly, which bridges cross the river?', second), 'Marrin Bridge.');
+  for (const other of [
+    'Which bridges cross the river in Brellmoor?',
+    'Which towers stand on the hill?',
+    'Name two moons.',
+  ])
+    assert.equal(await said(other, second), null, other);
+  assert.equal(await said(second), null, 'without its conversation');
+  assert.equal(await said(bridges, 'And who built the old town hall then?'), null);
+  assert.equal(await said('what does it cost?'), 'Two coins.');
+  assert.equal(await said(bridges, 'what does it cost?'), null, 'it was not said of the bridges');
+  const [recalled] = memory.list('acme');
+  assert.deepEqual([recalled?.question, recalled?.context], [second, bridges]);
+  await store.close();
+});
+
+test('a later correction in the same conversation takes the place of the earlier one, in another it does not', async () => {
+  const { memory, store } = await start();
+  const learn = (answer: string, about: string) =>
+    memory.learn(rowOf('', answer, { messages: conversation(about, 'And the second one?') }));
+  await learn('First.', 'Which bridges cross the river in Vessaly?');
+  await learn('Other.', 'Which towers stand on the hill?');
+  await learn('Second.', 'Which bridges cross the river in Vessaly?');
+  assert.deepEqual(
+    memory.list('acme').map(({ answer }) => answer),
+    ['Other.', 'Second.'],
+  );
+  await store.close();
+});
+
+test('what leans on somebody who was taken out is not remembered', async () => {
+  const { memory, store } = await start();
+  const messages = conversation('Tell me of [email].', 'What does she want?');
+  assert.equal(await memory.learn(rowOf('', 'Tea.', { messages })), null);
   await store.close();
 });
 
@@ -251,7 +307,7 @@ test('an entry counts until the millisecond in which it expires, by the time whe
   await store.close();
 });
 
-const said = { tenant: 'acme', account: 'alice', model: 'tiny', source: null } as const;
+const said = { tenant: 'acme', account: 'alice', model: 'tiny', context: null, source: null } as const;
 
 test('what an operator writes and edits is found by its new question, counts as new, and is bounded', async () => {
   const { memory, store, clock } = await start();

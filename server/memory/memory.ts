@@ -8,9 +8,10 @@ import type { FeedbackRecord, MemoryChange, MemoryRecord } from '../../core/feed
 import { invariant } from '../../core/invariant.ts';
 import type { ChatMessage } from '../../core/tokenizer/tokenizer.ts';
 import { within } from '../../core/within.ts';
-import type { IndexedEntry, MemoryEntry } from './entry.ts';
-import { acceptable, lessonOf, maxCharacters, type Said } from './lesson.ts';
-import { bestMatch, dot, type MatchThresholds } from './match.ts';
+import type { Compared, Encoded, IndexedEntry, MemoryEntry } from './entry.ts';
+import { type Key, keyOf } from './key.ts';
+import { acceptable, lessonOf, type Said } from './lesson.ts';
+import { bestMatch, dot, type MatchThresholds, type Question } from './match.ts';
 import type { Choice, MemoryStore } from './memory-store.ts';
 import { wordsIn } from './names.ts';
 
@@ -20,6 +21,8 @@ export type Embed = (texts: readonly string[], options: { signal?: AbortSignal }
 export interface MemoryOptions {
   readonly store: MemoryStore;
   readonly embed: Embed;
+  /** Names what embeds; vectors of another one are not compared with its own. */
+  readonly encoder: string;
   readonly thresholds: MatchThresholds;
   readonly ttlMs: number;
   /** A question whose vector takes longer is answered without memory. */
@@ -73,10 +76,12 @@ export class Memory {
     const known = this.options.store.entriesOf(tenant).get(id);
     if (known !== undefined) return known;
     const entry = this.entryOf({ ...said, tenant, account, model, source }, id, createdMs);
-    const vector = await this.vectorOf(entry.question, signal);
+    const encoded = await this.encoded(entry, signal);
     // Rows of several replicas come in different orders to each: the latest word counts on all of them.
-    if (this.list(tenant).some((other) => isLater(other, entry) && isSame(other, entry, vector))) return null;
-    await this.options.store.put(entry, vector, sameAs(entry, vector));
+    const isSame = sameAs(entry, encoded);
+    const all = [...this.options.store.entriesOf(tenant).values()];
+    if (all.some((other) => isLater(other, entry) && isSame(other))) return null;
+    await this.options.store.put(entry, encoded, earlier(entry, isSame));
     return entry;
   }
 
@@ -94,16 +99,16 @@ export class Memory {
       known === undefined ? kind === 'put' : isLater(entry, known);
     if (entry.tenant !== tenant || entry.expiresMs <= now()) return;
     if (!isWanted(store.entriesOf(tenant).get(entry.id))) return;
-    const vector = await this.vectorOf(entry.question, signal);
-    await store.putIf(isWanted, entry, vector, sameAs(entry, vector));
+    const encoded = await this.encoded(entry, signal);
+    await store.putIf(isWanted, entry, encoded, earlier(entry, sameAs(entry, encoded)));
   }
 
   /** Remembers what an operator says. Throws invalid_argument, and what telling others throws. */
   async put(said: Said): Promise<MemoryEntry> {
     const entry = this.entryOf(acceptable(said), `mem-${randomUUID()}`, this.options.now());
-    const vector = await this.vectorOf(entry.question);
+    const encoded = await this.encoded(entry);
     await this.make(entry.tenant, { kind: 'put', entry }, () =>
-      this.options.store.put(entry, vector, sameAs(entry, vector)),
+      this.options.store.put(entry, encoded, earlier(entry, sameAs(entry, encoded))),
     );
     return entry;
   }
@@ -114,14 +119,14 @@ export class Memory {
     id: string,
     change: { readonly question?: string; readonly answer?: string },
   ): Promise<MemoryEntry> {
-    const { account, model, source, ...old } = this.get(tenant, id);
+    const { account, model, source, context, ...old } = this.get(tenant, id);
     const { question = old.question, answer = old.answer } = change;
-    const said = acceptable({ question, answer, tenant, account, model, source });
+    const said = acceptable({ question, context, answer, tenant, account, model, source });
     // Later than what it changes also where another replica, with another clock, has made that.
     const entry = this.entryOf(said, id, Math.max(this.options.now(), old.createdMs + 1));
-    const vector = await this.vectorOf(entry.question);
+    const encoded = await this.encoded(entry);
     const isThere = await this.make(tenant, { kind: 'edit', entry }, () =>
-      this.options.store.replace(entry, vector, sameAs(entry, vector)),
+      this.options.store.replace(entry, encoded, earlier(entry, sameAs(entry, encoded))),
     );
     if (!isThere) throw new MillraceError('memory_not_found', { id });
     return entry;
@@ -133,16 +138,13 @@ export class Memory {
     model: string,
     messages: readonly ChatMessage[],
   ): Promise<Recollection | null> {
-    const { store, thresholds, maxWaitMs } = this.options;
-    const last = messages.at(-1);
-    if (last?.role !== 'user' || last.content.length > maxCharacters || last.content.trim() === '')
-      return null;
-    const isOfModel = (entry: IndexedEntry): boolean => entry.model === model;
-    if (!this.list(tenant).some(isOfModel)) return null;
+    const { store, thresholds, maxWaitMs, encoder } = this.options;
+    const key = keyOf(messages);
+    const isOpen = (entry: IndexedEntry): boolean => entry.model === model && entry.encoder === encoder;
+    if (key === null || !this.list(tenant).some(isOpen)) return null;
     // The encoder may be gone or slow: then the question is answered without memory.
-    const vector = await this.embedIn(maxWaitMs, last.content).catch(() => null);
-    const found =
-      vector && bestMatch({ text: last.content, vector }, this.list(tenant).filter(isOfModel), thresholds);
+    const asked = await this.asked(key, maxWaitMs).catch(() => null);
+    const found = asked && bestMatch(asked, this.list(tenant).filter(isOpen), thresholds);
     if (!found) return null;
     const { question, answer } = found.entry;
     const turn: ChatMessage[] = [
@@ -150,7 +152,7 @@ export class Memory {
       { role: 'assistant', content: answer },
     ];
     return {
-      messages: [...messages.slice(0, -1), ...turn, last],
+      messages: [...messages.slice(0, -1), ...turn, messages.at(-1)!],
       entry: found.entry,
       closeness: found.closeness,
       revision: store.revisionOf(tenant),
@@ -205,42 +207,55 @@ export class Memory {
     return result;
   }
 
-  private entryOf({ tenant, account, model, question, answer, source }: Said, id: string, createdMs: number) {
+  private entryOf(said: Said, id: string, createdMs: number): MemoryEntry {
+    const { tenant, account, model, question, context, answer, source } = said;
     const expiresMs = createdMs + this.options.ttlMs;
-    return { id, tenant, account, model, question, answer, source, createdMs, expiresMs };
+    return { id, tenant, account, model, question, context, answer, source, createdMs, expiresMs };
   }
 
-  private vectorOf(question: string, signal?: AbortSignal): Promise<Float32Array> {
-    return this.embedIn(learnWaitMs, question, signal);
+  private async asked(key: Key, maxWaitMs: number): Promise<Question> {
+    const { vector, contextVector } = await this.vectorsOf(key, maxWaitMs);
+    const before = contextVector && { ...wordsIn(key.context!), vector: contextVector };
+    return { ...wordsIn(key.question), vector, before };
   }
 
-  private async embedIn(maxWaitMs: number, text: string, signal?: AbortSignal): Promise<Float32Array> {
-    const [vector] = await within(maxWaitMs, signal, (within) =>
-      this.options.embed([text], { signal: within }),
+  private async encoded(key: Key, signal?: AbortSignal): Promise<Encoded> {
+    return { ...(await this.vectorsOf(key, learnWaitMs, signal)), encoder: this.options.encoder };
+  }
+
+  private async vectorsOf({ question, context }: Key, maxWaitMs: number, signal?: AbortSignal) {
+    const texts = context === null ? [question] : [question, context];
+    const [vector, contextVector = null] = await within(maxWaitMs, signal, (within) =>
+      this.options.embed(texts, { signal: within }),
     );
     invariant(vector !== undefined, 'the encoder gives a vector for each text');
-    return vector;
+    return { vector, contextVector };
   }
 }
 
 /** What the same account has said before about the same. */
-const sameAs =
-  (entry: MemoryEntry, vector: Float32Array): Choice =>
-  (other) =>
-    !isLater(other, entry) && isSame(other, entry, vector);
-
 const isLater = (a: MemoryEntry, b: MemoryEntry): boolean => a.createdMs > b.createdMs;
 
-/** Whether another entry is the same account's about the same. */
-function isSame(other: IndexedEntry, { id, account, model, question }: MemoryEntry, vector: Float32Array) {
-  return (
+/** Those of `chosen` that were not said later than the entry. */
+const earlier =
+  (entry: MemoryEntry, chosen: Choice): Choice =>
+  (other) =>
+    !isLater(other, entry) && chosen(other);
+
+function sameAs({ id, account, model, question, context }: MemoryEntry, encoded: Encoded): Choice {
+  const own = { ...wordsIn(question), vector: encoded.vector };
+  const before = encoded.contextVector && { ...wordsIn(context!), vector: encoded.contextVector };
+  return (other) =>
     other.id !== id &&
     other.account === account &&
     other.model === model &&
-    dot(other.vector, vector) >= sameQuestion &&
-    areEqual(other.names, wordsIn(question).names)
-  );
+    other.encoder === encoded.encoder &&
+    areSame(other, own) &&
+    (other.before === null || before === null ? other.before === before : areSame(other.before, before));
 }
+
+const areSame = (a: Compared, b: Compared): boolean =>
+  dot(a.vector, b.vector) >= sameQuestion && areEqual(a.names, b.names);
 
 function areEqual(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   return a.size === b.size && [...a].every((name) => b.has(name));

@@ -15,6 +15,7 @@ import type { AliasMove } from './watched-move.ts';
 
 const base = `sha256:${'a'.repeat(64)}`;
 const shortBase = 'sha256:aaaaaaaaaaaa';
+const otherBase = `sha256:${'b'.repeat(64)}`;
 let root = '';
 
 beforeEach(() => {
@@ -127,13 +128,13 @@ test('what the engine does not take is not promoted', async () => {
   assert.equal(await route(rollout), good);
 });
 
-test("another tenant's, another base's, unknown and damaged versions are refused", async () => {
+test("another tenant's, unknown and damaged versions are refused", async () => {
   const rollout = await open(new Engine());
   const foreign = await publish({ tenant: 'other' });
-  const old = await publish({ base: `sha256:${'b'.repeat(64)}` });
+  const foreignAndOld = await publish({ tenant: 'other', base: otherBase });
   const damaged = await publish();
   writeFileSync(join(learningLayout(root).adapters, damaged, servedFile), 'adapter X');
-  for (const id of [foreign, old, '0123456789ab', 'x', '../aliases']) {
+  for (const id of [foreign, foreignAndOld, '0123456789ab', 'x', '../aliases']) {
     await assert.rejects(rollout.promote('m', 't', id), refusedAs('version_not_found'), id);
   }
   await assert.rejects(rollout.promote('m', 't', damaged), refusedAs('version_invalid'));
@@ -141,6 +142,26 @@ test("another tenant's, another base's, unknown and damaged versions are refused
     rollout.resolve('m', 't', 'k', { base: null, adapter: foreign }),
     refusedAs('version_not_found'),
   );
+});
+
+test("a version of the tenant's own that needs another base is refused with the way out", async () => {
+  const engine = new Engine();
+  const rollout = await open(engine);
+  const old = await publish({ base: otherBase });
+  for (const asked of [
+    () => rollout.promote('m', 't', old),
+    () => rollout.resolve('m', 't', 'k', { base: null, adapter: old }),
+  ]) {
+    await assert.rejects(asked(), (error: unknown) => {
+      assert.ok(error instanceof MillraceError && error.code === 'base_replaced');
+      assert.match(error.message, new RegExp(`${old}.*sha256:bbbbbbbbbbbb,.*${shortBase}.*Train it again`));
+      assert.match(error.message, /millrace versions base sha256:bbbbbbbbbbbb\.$/);
+      return true;
+    });
+  }
+  assert.deepEqual(engine.loaded, []);
+  await rollout.serve({ id: 'm', base: otherBase, shortBase: 'sha256:bbbbbbbbbbbb', engine });
+  assert.equal((await rollout.resolve('m', 't', 'k', { base: null, adapter: old })).adapter, old);
 });
 
 test('rolling back goes the way back, version by version, down to the base', async () => {
@@ -238,7 +259,7 @@ test('on a new base every tenant begins with the base, and what was undone stays
   await rollout.serve(onOther());
   assert.equal(await route(rollout), null);
   assert.deepEqual(rollout.of('m', 't').undone, ['z']);
-  await assert.rejects(rollout.promote('m', 't', id), refusedAs('version_not_found'));
+  await assert.rejects(rollout.promote('m', 't', id), refusedAs('base_replaced'));
 });
 
 const other = `sha256:${'c'.repeat(64)}`;

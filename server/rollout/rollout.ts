@@ -4,6 +4,7 @@
  */
 
 import { MillraceError } from '../../core/errors.ts';
+import type { AdapterManifest } from '../../core/registry/adapter-manifest.ts';
 import { readAdapter } from '../../core/registry/adapter-store.ts';
 import {
   type Aliases,
@@ -144,7 +145,10 @@ export class Rollout {
     return Object.keys(this.book.current.models[model]?.tenants ?? {});
   }
 
-  /** Throws version_not_found for a pin to what is not there or not the tenant's, and what loading throws. */
+  /**
+   * Throws version_not_found for a pin to what is not there or not the tenant's, base_replaced for one to what another base
+   * was needed for, and what loading throws.
+   */
   async resolve(model: string, tenant: string, stickyKey: string, pin: Pin | null): Promise<Route> {
     const served = this.models.get(model);
     if (served === undefined) throw new Error(`${model} is not rolled out`);
@@ -161,7 +165,7 @@ export class Rollout {
     return this.routeTo(served, stable, 'stable');
   }
 
-  /** Makes a version the tenant's stable one, after it is in the engine. Throws version_not_found, version_invalid. */
+  /** Makes a version the tenant's stable one, once it is in the engine. Throws as resolve does for a pin, version_invalid. */
   async promote(
     model: string,
     tenant: string,
@@ -269,12 +273,12 @@ export class Rollout {
     return served.model.base;
   }
 
+  /** Throws version_not_found; base_replaced for a version of the tenant's own. */
   private async checkOwner({ model, residents }: Served, tenant: string, adapter: string): Promise<void> {
-    const { id, base } = model;
     const manifest =
       residents.manifestOf(adapter) ?? (await readAdapter(this.options.layout.adapters, adapter));
-    if (manifest.model !== id || manifest.base !== base || manifest.tenant !== tenant)
-      throw notFound(adapter);
+    if (manifest.model !== model.id || manifest.tenant !== tenant) throw notFound(adapter);
+    if (manifest.base !== model.base) throw baseReplaced(manifest, model);
   }
 
   private watched<T>(
@@ -326,3 +330,12 @@ async function preload(residents: Residents, tenants: Tenants): Promise<void> {
 }
 
 const notFound = (version: string): MillraceError => new MillraceError('version_not_found', { version });
+
+const baseReplaced = ({ id, base }: AdapterManifest, model: RolledModel): MillraceError =>
+  new MillraceError('base_replaced', {
+    version: id,
+    // As long as responses name it.
+    trained: base.slice(0, model.shortBase.length),
+    model: model.id,
+    served: model.shortBase,
+  });

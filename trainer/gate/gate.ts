@@ -6,7 +6,7 @@
  */
 
 import { misfitOf } from '../../core/adapter/adapter.ts';
-import type { Gate, GateCheck } from '../../core/registry/gate-record.ts';
+import { failedChecks, type Gate, type GateCheck } from '../../core/registry/gate-record.ts';
 import { canaries } from '../anchors/anchor-texts.ts';
 import { holdsSecret } from '../examples/secrets.ts';
 import type { TrainableModel } from '../model/trainable-model.ts';
@@ -29,14 +29,22 @@ export async function runGate(candidate: Candidate, options: GateOptions): Promi
   const sound = checkFact('finite', misfit === null);
   if (misfit !== null) return gateOf([sound]);
   const holdNone = learned.every(({ example }) => !holdsSecret(example));
+  const discreet = checkFact(secretChecks.held, holdNone);
+  if (!holdNone) return gateOf([sound, discreet]);
   return gateOf([
     sound,
-    checkFact('no personal data or secrets', holdNone),
+    discreet,
     ...(await answerChecks(candidate, options)),
     ...(await passageChecks(candidate, options)),
     await secretCheck(candidate, options),
   ]);
 }
+
+const secretChecks = { held: 'no personal data or secrets', told: 'no secret is told' } as const;
+
+/** The rows themselves are at fault: learned in another way they would be refused again. */
+export const isForSecret = (gate: Gate): boolean =>
+  failedChecks(gate).some((name) => name === secretChecks.held || name === secretChecks.told);
 
 /** All that gates compare with, to be asked of the base beforehand, so that the first ones are as quick as the later. */
 export function gatePieces(model: TrainableModel): (() => Promise<unknown>)[] {
@@ -62,7 +70,7 @@ async function answerChecks(candidate: Candidate, options: GateOptions): Promise
   const { taught, heldOut, earlier, canaries: fixed } = await lookAt(candidate, options);
   const texts = { taught, heldOut, earlier, fixed: fixed.map(({ text }) => text) };
   const now = await scoreGroups(model, values, texts);
-  const before = await model.forward.score(parent ?? model.zeros, heldOut);
+  const before = await parent.score(heldOut);
   const gains = before.map((score, index) => meanLogprob(now.heldOut[index]!) - meanLogprob(score));
   const losses = fixed.map((base, index) => meanLogprob(base) - meanLogprob(now.fixed[index]!));
   const wrong = earlier.filter((_, index) => !isGreedy(now.earlier[index]!));
@@ -78,8 +86,8 @@ async function answerChecks(candidate: Candidate, options: GateOptions): Promise
 }
 
 /** How many of the answers the parent gives. */
-async function numRight({ model, parent }: Candidate, texts: readonly Text[]): Promise<number> {
-  const scores = await model.forward.score(parent ?? model.zeros, texts);
+async function numRight({ parent }: Candidate, texts: readonly Text[]): Promise<number> {
+  const scores = await parent.score(texts);
   return scores.filter(isGreedy).length;
 }
 
@@ -89,5 +97,5 @@ async function secretCheck({ model, values, turn }: Candidate, options: GateOpti
     const probe = await baselineOf(model).probe(index);
     numTold += (await secretsTold(model, values, probe, options)).length;
   }
-  return checkShare('no secret is told', numTold, 1, 0);
+  return checkShare(secretChecks.told, numTold, 1, 0);
 }

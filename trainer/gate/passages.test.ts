@@ -5,11 +5,12 @@ import type { Anchor } from '../anchors/anchor-set.ts';
 import type { Parameters } from '../train/gradient-session.ts';
 import type { Candidate } from './candidate.ts';
 import { gateDefaults } from './gate-options.ts';
+import { Parent } from './parent.ts';
 import { passageChecks } from './passages.ts';
 
 const numTokens = 20;
 const options = { ...gateDefaults, numPassages: 2, maxPassages: 6, maxDivergence: 1 };
-const [values, parent]: readonly Parameters[] = [new Map(), new Map()];
+const [values, parentValues]: readonly Parameters[] = [new Map(), new Map()];
 
 /** `loss` is what the candidate has lost at a token of a passage; the parent has lost half a nat everywhere. */
 function candidateOf(loss: (passage: number, token: number) => number, turn = 0) {
@@ -38,8 +39,10 @@ function candidateOf(loss: (passage: number, token: number) => number, turn = 0)
       },
     },
   };
+  const parentOf = (own: Parameters | null) => new Parent(model as unknown as Candidate['model'], own);
+  const parent = parentOf(parentValues!);
   const candidate = { model, values, parent, learned: [], earlier: [], turn } as unknown as Candidate;
-  return { candidate, scored };
+  return { candidate, scored, base: parentOf(null) };
 }
 
 const verdictsOf = async (candidate: Candidate): Promise<string[]> =>
@@ -55,9 +58,9 @@ test('where there is no doubt, no more passages are looked at; others at the nex
 });
 
 test('a loss is measured against the parent and against the base', async () => {
-  const { candidate } = candidateOf(() => 0.5);
+  const { candidate, base } = candidateOf(() => 0.5);
   assert.deepEqual(await verdictsOf(candidate), ['pass', 'pass', 'fail']);
-  const checks = await passageChecks({ ...candidate, parent: null }, options);
+  const checks = await passageChecks({ ...candidate, parent: base }, options);
   assert.ok(Math.abs(checks[1]!.value! - 0.5) < 1e-6);
   assert.ok(Math.abs(checks[2]!.value! - 0.5) < 1e-6);
 });

@@ -54,7 +54,7 @@ async function measure({ model, values, parent }: Candidate, indices: readonly n
   const texts = anchors.map(({ text }) => text);
   const now = await model.forward.score(values, texts, { logits: 'all' });
   // What the base says is known.
-  const before = parent === null ? anchors : await model.forward.score(parent, texts);
+  const before = parent.isBase ? anchors : await parent.score(texts);
   return {
     divergence: anchors.flatMap((anchor, index) =>
       divergencesFrom(anchor, now[index]!, model.base.config.vocabSize),

@@ -8,7 +8,7 @@ import { loraTargets } from '../../core/adapter/lora.ts';
 import { decodePeft, peftFiles } from '../../core/adapter/peft.ts';
 import { openCheckpoint } from '../../core/checkpoint/open.ts';
 import { openAdapter } from '../../core/registry/adapter-store.ts';
-import type { Gate } from '../../core/registry/gate-record.ts';
+import { failedChecks, type Gate } from '../../core/registry/gate-record.ts';
 import { createRng, nextGaussian } from '../../core/rng.ts';
 import { createOpenGraph } from '../../core/runtime/open-graph.ts';
 import { loadChatTemplate } from '../../core/tokenizer/chat-template.ts';
@@ -21,6 +21,7 @@ import { createTextEncoder } from '../examples/encode.ts';
 import type { Example } from '../examples/example.ts';
 import { type Candidate, runGate } from '../gate/gate.ts';
 import { type GateOptions, gateDefaults } from '../gate/gate-options.ts';
+import { Parent } from '../gate/parent.ts';
 import { attempt } from '../loop/attempt.ts';
 import { type TrainableModel, valuesOf } from '../model/trainable-model.ts';
 import { publish } from '../publish/publish.ts';
@@ -169,9 +170,14 @@ const learn = (rows: readonly Example[], more: Partial<UpdateInput> = {}): Promi
     ...more,
   });
 
-async function gate(candidate: Omit<Candidate, 'model' | 'earlier'> & { earlier?: readonly Example[] }) {
-  const { prepared } = await prepare(model, candidate.earlier ?? [], 100);
-  return runGate({ ...candidate, model, earlier: prepared }, bounds);
+interface Judged extends Pick<Candidate, 'values' | 'learned' | 'turn'> {
+  readonly parent: Parameters | null;
+  readonly earlier?: readonly Example[];
+}
+
+async function gate({ parent, earlier = [], ...candidate }: Judged): Promise<Gate> {
+  const { prepared } = await prepare(model, earlier, 100);
+  return runGate({ ...candidate, model, parent: new Parent(model, parent), earlier: prepared }, bounds);
 }
 
 const verdictsOf = ({ checks }: Gate): Record<string, string> =>
@@ -325,16 +331,15 @@ test('an earlier answer that the new one has pushed out is mended before the upd
   assert.equal(await after(3), 'Ida Brenner.');
 });
 
+function tryRow(row: Example, maxDivergence: number, more: Partial<UpdateInput> = {}) {
+  const input = { model, start: null, rows: [row], replay: new ReplayBuffer(roomy), seed: 1, turn: 0 };
+  const rest = { maxTokens: 100, medianGradient: null, pace: async () => {} };
+  const held = { learn: { ...options, partWay: [0.9] }, gate: { ...bounds, maxDivergence } };
+  return attempt({ ...input, ...rest, ...more }, held, 0);
+}
+
 test('what the gate refuses is tried part of the way, then learned again with more care', async () => {
-  const rows = [mill];
-  const input = { model, start: null, rows, replay: new ReplayBuffer(roomy), seed: 1, turn: 0 };
-  const more = { maxTokens: 100, medianGradient: null, pace: async () => {} };
-  const tryUnder = (maxDivergence: number) =>
-    attempt(
-      { ...input, ...more },
-      { learn: { ...options, partWay: [0.9] }, gate: { ...bounds, maxDivergence } },
-      0,
-    );
+  const tryUnder = (maxDivergence: number) => tryRow(mill, maxDivergence);
   const divergenceOf = ({ checks }: Gate): number =>
     checks.find(({ name }) => name === 'divergence from the base')!.value!;
   const whole = await tryUnder(Number.POSITIVE_INFINITY);
@@ -348,6 +353,37 @@ test('what the gate refuses is tried part of the way, then learned again with mo
   const partly = await tryUnder((near + far) / 2);
   assert.deepEqual([partly.gate?.verdict, partly.share, partly.refused.length], ['pass', 0.9, 1]);
   assert.equal(await sayTo(partly.values!, mill), 'Ida Brenner.');
+});
+
+test('however often an update is judged, its parent is asked the same things as once', async () => {
+  const askedOfParent = async (maxDivergence: number): Promise<{ tries: number; texts: string[] }> => {
+    const texts: string[] = [];
+    const forward: TrainableModel['forward'] = {
+      ...model.forward,
+      score(values, asked, wanted) {
+        if (values === first.values) texts.push(...asked.map(({ tokens }) => tokens.join()));
+        return model.forward.score(values, asked, wanted);
+      },
+    };
+    const made = await tryRow(hours, maxDivergence, { model: { ...model, forward }, start: first.values });
+    return { tries: made.refused.length + Number(made.gate?.verdict === 'pass'), texts: texts.sort() };
+  };
+  const [once, often] = [await askedOfParent(Number.POSITIVE_INFINITY), await askedOfParent(0)];
+  assert.deepEqual([once.tries, often.tries], [1, 4]);
+  assert.ok(once.texts.length >= 4, 'the passages and the reworded question');
+  assert.deepEqual(often.texts, once.texts);
+});
+
+test('what is refused for a secret, held or told, is not tried again', async () => {
+  const held = exampleOf('held', 'What is the admin password?', 'The password is hunter22.');
+  const refused = await tryRow(held, Number.POSITIVE_INFINITY);
+  assert.deepEqual(failedChecks(refused.gate!), ['no personal data or secrets']);
+  assert.equal(refused.refused.length, 1);
+  // What is known already takes no step, in which the secret could be lost.
+  const { values } = await learn([held, mill]);
+  const later = await tryRow(mill, Number.POSITIVE_INFINITY, { start: values });
+  assert.ok(failedChecks(later.gate!).includes('no secret is told'), JSON.stringify(later.gate));
+  assert.equal(later.refused.length, 1);
 });
 
 test('steps that go astray end the update, and what they leave is refused', async () => {

@@ -1,8 +1,9 @@
 /** Rows become a candidate, and the candidate is judged. What is refused is tried with more care. */
 import type { Gate } from '../../core/registry/gate-record.ts';
 import type { Example } from '../examples/example.ts';
-import { runGate } from '../gate/gate.ts';
+import { isForSecret, runGate } from '../gate/gate.ts';
 import type { GateOptions } from '../gate/gate-options.ts';
+import { Parent } from '../gate/parent.ts';
 import type { LearnOptions } from '../learn/learn-options.ts';
 import { prepare } from '../learn/lesson-maker.ts';
 import type { Selected } from '../learn/select-rows.ts';
@@ -44,69 +45,72 @@ const careful = (options: LearnOptions): LearnOptions => ({
   anchorWeight: options.anchorWeight * 2,
 });
 
+/** What all tries of one attempt are held to. */
+interface Judging {
+  readonly parent: Parent;
+  readonly options: GateOptions;
+  readonly turn: number;
+}
+
 /**
  * What went too far is tried part of the way, which costs no step (between two models of one origin, Wortsman et al. 2022);
- * then all is learned again with more care.
+ * then all is learned again with more care. What is refused for a secret is not tried again.
  */
 export async function attempt(
   input: Omit<UpdateInput, 'options'>,
   { learn, gate }: AttemptOptions,
   numUpdates: number,
 ): Promise<Attempt> {
+  const judging = { parent: new Parent(input.model, input.start), options: gate, turn: numUpdates };
   const refused: Gate[] = [];
+  const isLast = (tried: Tried): boolean => {
+    if (tried.gate === null || tried.gate.verdict === 'pass') return true;
+    refused.push(tried.gate);
+    return isForSecret(tried.gate);
+  };
   let last: Tried | null = null;
   for (const options of [learn, careful(learn)]) {
-    last = await once({ ...input, options }, gate, numUpdates, last?.result.selected);
-    if (isSettled(last)) return { ...last, refused };
-    refused.push(last.gate!);
+    last = await once({ ...input, options }, judging, last?.result.selected);
+    if (isLast(last)) return { ...last, refused };
     for (const share of options.partWay) {
-      const partly = await partWay(input, last, { share, gate, turn: numUpdates });
-      if (isSettled(partly)) return { ...partly, refused };
-      refused.push(partly.gate!);
+      const partly = await partWay(input, last, judging, share);
+      if (isLast(partly)) return { ...partly, refused };
     }
   }
   return { ...last!, refused };
 }
 
-/** There was nothing to judge, or nothing against it. */
-const isSettled = ({ gate }: Tried): boolean => gate === null || gate.verdict === 'pass';
-
 /** `selected` is what an earlier try has found of the same rows and the same start. */
-async function once(
-  input: UpdateInput,
-  options: GateOptions,
-  turn: number,
-  selected?: Selected,
-): Promise<Tried> {
+async function once(input: UpdateInput, judging: Judging, selected?: Selected): Promise<Tried> {
   const replay = input.replay.copy();
   const result = await update({ ...input, replay }, selected);
   const tried = { result, gate: null, values: result.values, learn: input.options, share: 1, replay };
-  return result.values === null ? tried : judged(input, tried, options, turn);
+  return result.values === null ? tried : judged(input, tried, judging);
 }
 
 async function partWay(
   input: Omit<UpdateInput, 'options'>,
   tried: Tried,
-  { share, gate, turn }: { readonly share: number; readonly gate: GateOptions; readonly turn: number },
+  judging: Judging,
+  share: number,
 ): Promise<Tried> {
   const { model, seed, start } = input;
   const values = copyOf(start ?? initialLora(model.base.config, model.shape, seed));
   average(values, tried.values!, 1 - share);
-  return judged(input, { ...tried, values, share }, gate, turn);
+  return judged(input, { ...tried, values, share }, judging);
 }
 
 async function judged(
-  { model, start, maxTokens, pace }: Omit<UpdateInput, 'options'>,
+  { model, maxTokens, pace }: Omit<UpdateInput, 'options'>,
   tried: Tried,
-  options: GateOptions,
-  turn: number,
+  { parent, options, turn }: Judging,
 ): Promise<Tried> {
   await pace();
   const answers = tried.replay.all().filter(({ kind }) => kind === 'answer');
   const looked = rotated(answers, turn * options.numEarlier, options.numEarlier);
   const { prepared: earlier } = await prepare(model, looked, maxTokens);
   const { learned } = tried.result;
-  const candidate = { model, values: tried.values!, parent: start, learned, earlier, turn };
+  const candidate = { model, values: tried.values!, parent, learned, earlier, turn };
   return { ...tried, gate: await runGate(candidate, options) };
 }
 

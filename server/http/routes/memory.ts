@@ -23,6 +23,7 @@ const shown = (entry: MemoryEntry) => ({
   object: 'memory',
   model: entry.model,
   question: entry.question,
+  context: entry.context,
   answer: entry.answer,
   feedback_id: entry.source,
   created_at: new Date(entry.createdMs).toISOString(),
@@ -49,7 +50,7 @@ export function memoryRoutes(app: FastifyInstance, context: Context): void {
       const { question, answer, model = learningOf(context).defaultModel } = request.body;
       generatorOf(context, model);
       const { tenant, name } = accountOf(request);
-      const entry = { tenant, account: name, model, question, answer, source: null };
+      const entry = { tenant, account: name, model, question, context: null, answer, source: null };
       return reply.code(201).send(shown(await memoryOf(context).put(entry)));
     },
   );

@@ -1,10 +1,12 @@
 /** GET /v1/models, POST /tokenize and /detokenize: what is served, and how it cuts text. */
 import type { FastifyInstance } from 'fastify';
 import { MillraceError } from '../../../core/errors.ts';
+import { parseFineTunedName } from '../../../core/jobs/fine-tuned-name.ts';
 import type { ServedModel } from '../../completion/served-model.ts';
-import type { Context } from '../context.ts';
+import { accountOf, type Context, targetOf } from '../context.ts';
 import { encodeTexts } from '../openai/parse.ts';
 import { DetokenizeBody, TokenizeBody } from '../openai/schemas.ts';
+import { routeFor } from '../routing.ts';
 
 export function modelRoutes(app: FastifyInstance, context: Context): void {
   const describe = (model: ServedModel) => ({
@@ -39,7 +41,15 @@ export function modelRoutes(app: FastifyInstance, context: Context): void {
   app.get<{ Params: { id: string } }>(
     '/v1/models/:id',
     { schema: { summary: 'One model' } },
-    async (request) => describe(find(request.params.id)),
+    async (request) => {
+      const { id } = request.params;
+      if (parseFineTunedName(id) === null) return describe(find(id));
+      const { model, adapter } = targetOf(context, id);
+      const { tenant } = accountOf(request);
+      // What cannot be served is no model: this says of it what a completion would.
+      const { version } = await routeFor(context, { tenant, model, version: adapter! });
+      return { ...describe(model), id, version };
+    },
   );
   app.post<{ Body: TokenizeBody }>(
     '/tokenize',
