@@ -1,6 +1,6 @@
 /** Engines over version folders, as the configuration says. */
-import { availableParallelism } from 'node:os';
 import { systemClock } from '../core/clock.ts';
+import { usableCpus } from '../core/usable-cpus.ts';
 import type { EmbeddingEngine, InferenceEngine, ScoringEngine, StepRecord } from './batching/engine.ts';
 import type { Config } from './config/declaration.ts';
 import { environment } from './config/environment.ts';
@@ -25,16 +25,16 @@ const scorerIdleMs = 300_000;
 /** Inputs that may wait for a batch host, per request that may wait in all. */
 const inputsPerRequest = 16;
 
-const engineThreads = (config: Config): number => config['engine.threads'] || availableParallelism();
+const engineThreads = (config: Config): number => config['engine.threads'] || usableCpus();
 
-/** What is asked for, or one for every four cores: learning is patient, and answers are not. */
+/** What is asked for, or one for every four CPUs: learning is patient, and answers are not. */
 export const trainerThreads = (config: Config): number =>
-  config['learning.threads'] || Math.max(1, Math.floor(availableParallelism() / 4));
+  config['learning.threads'] || Math.max(1, Math.floor(usableCpus() / 4));
 
 /** What the trainer leaves of the engine's threads; null where nothing trains, or it would leave them all. */
 function sharedThreads(config: Config): number | null {
   if (config['learning.mode'] === 'off') return null;
-  const left = Math.max(1, availableParallelism() - trainerThreads(config));
+  const left = Math.max(1, usableCpus() - trainerThreads(config));
   return left < engineThreads(config) ? left : null;
 }
 
@@ -91,7 +91,7 @@ export function startConfiguredEncoder(
   return startEncoder({
     version: source.version,
     folder: source.folder,
-    threads: config['engine.threads'] || availableParallelism(),
+    threads: config['engine.threads'] || usableCpus(),
     limits: { ...batchLimits, maxWaiting: config['queue.maxWaiting'] * inputsPerRequest },
     clock: systemClock,
     startTimeoutMs,
@@ -108,7 +108,7 @@ export function createConfiguredScorer(
 ): ScoringEngine {
   return createScorer({
     folder: source.folder,
-    threads: config['engine.threads'] || availableParallelism(),
+    threads: config['engine.threads'] || usableCpus(),
     maxContext: options.maxContext,
     idleMs: scorerIdleMs,
     limits: { ...scoringLimits, maxWaiting: config['queue.maxWaiting'] * inputsPerRequest },

@@ -86,7 +86,8 @@ export async function startLearning(
   const generators = models.filter((model): model is ServedGenerator => model.kind === 'generator');
   const learner = generators.find(({ id }) => id !== nullModelName);
   if (config['learning.mode'] === 'off' || learner === undefined) return null;
-  await mkdir(config['learning.dir'], { recursive: true });
+  // What users said is for the server's own user alone. A folder that is there already stays as its owner made it.
+  await mkdir(config['learning.dir'], { recursive: true, mode: 0o700 });
   const encoder = models.find((model): model is ServedEncoder => model.kind === 'encoder') ?? null;
   const options = learningOptionsOf(config, learner, encoder, log);
   const trainer = createTrainer(config, learner.id, { catalogue, cpu, watch }, log);

@@ -6,6 +6,7 @@ import { BaseSwap, type BaseSwapParts } from './base-swap.ts';
 import { type Cluster, openCluster } from './cluster-setup.ts';
 import type { ServedGenerator, ServedModel } from './completion/served-model.ts';
 import type { Config } from './config/declaration.ts';
+import { openListeners } from './config/open-listeners.ts';
 import { ensureImported } from './default-model.ts';
 import { type AppOptions, createAdminApp, createApp } from './http/app.ts';
 import type { HttpLimits } from './http/limits.ts';
@@ -155,6 +156,7 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
   const logger = createLogger(config['log.level']);
   const warn = (message: string): void => logger.warn(message);
   const info = (message: string): void => logger.info(message);
+  for (const problem of openListeners(config)) warn(problem);
   const catalogue = createCatalogue([]);
   const requests = new OpenRequests();
   let learning: Learning | null = null;

@@ -60,6 +60,12 @@ async function open({ name, kind, version: id, lender }: Opening, config: Config
     throw new MillraceError('version_invalid', { path: version.folder, reason });
   }
   const texts = await textsOf(version, kind, lender);
+  const [numTokens, vocabSize] = [texts.tokenizer.vocabSize, description.config.vocabSize];
+  // A token that the model has no row for would fail the step, and with it what else is in it.
+  if (numTokens > vocabSize) {
+    const reason = `its tokenizer has ${numTokens} tokens, the model ${vocabSize}`;
+    throw new MillraceError('version_invalid', { path: version.folder, reason });
+  }
   const served = {
     id: name,
     createdAt: Math.floor(Date.parse(version.manifest.createdAt) / 1000),

@@ -171,6 +171,12 @@ describe('a Hugging Face folder', () => {
     });
   }
 
+  test('whose weights are a pickle is refused', async () => {
+    const folder = changed('pytorch_model.bin', Buffer.from('\x80\x02cposix\nsystem\nq\x00.', 'latin1'));
+    rmSync(join(folder, 'model.safetensors'));
+    await refuses(folder, /safetensors/);
+  });
+
   test('whose weights are a link is refused', async () => {
     const folder = changed('model.safetensors', '');
     rmSync(join(folder, 'model.safetensors'));

@@ -9,6 +9,8 @@ export interface Read<T> {
 }
 
 const firstReadBytes = 256 * 2 ** 10;
+/** A line that is longer is damage, and is left out: nothing of ours writes one. */
+const maxLineBytes = 64 * 2 ** 20;
 const newline = 10;
 
 /**
@@ -46,6 +48,12 @@ async function readSegment<T>(
     if ((await file.stat()).size === from.offset) return nothing;
     for (let offset = await lineStart(file, from.offset); ; ) {
       const bytes = await readLines(file, offset);
+      if (bytes === null) {
+        const next = await behindLine(file, offset + maxLineBytes);
+        if (next === null) return { records: [], position: { segment, offset } };
+        offset = next;
+        continue;
+      }
       const read = recordsIn(bytes, { segment, offset }, parse);
       // Lines that are all left out must not look like the end.
       if (read.records.length > 0 || read.position.offset === offset) return read;
@@ -94,12 +102,24 @@ function parseLine<T>(line: string, parse: (json: unknown) => T | null): T | nul
   }
 }
 
-/** At least one whole line, where there is one. */
-async function readLines(file: FileHandle, offset: number): Promise<Buffer> {
-  for (let size = firstReadBytes; ; size *= 4) {
+/** At least one whole line, where there is one; null where the line is longer than any may be. */
+async function readLines(file: FileHandle, offset: number): Promise<Buffer | null> {
+  for (let size = firstReadBytes; size <= maxLineBytes; size *= 4) {
     const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(size), 0, size, offset);
     const bytes = buffer.subarray(0, bytesRead);
     if (bytesRead < size || bytes.includes(newline)) return bytes;
+  }
+  return null;
+}
+
+/** Where the line after this one begins; null while it has no end. */
+async function behindLine(file: FileHandle, offset: number): Promise<number | null> {
+  const piece = Buffer.allocUnsafe(firstReadBytes);
+  for (let at = offset; ; at += piece.length) {
+    const { bytesRead } = await file.read(piece, 0, piece.length, at);
+    const end = piece.subarray(0, bytesRead).indexOf(newline);
+    if (end >= 0) return at + end + 1;
+    if (bytesRead < piece.length) return null;
   }
 }
 

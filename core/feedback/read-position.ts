@@ -1,5 +1,6 @@
 /** A reader's place in a log, as it was saved. */
 import { readIfThere } from '../read-if-there.ts';
+import { isCount } from '../shape.ts';
 import { listSegments, logStart, type Position, segmentBytes } from './segments.ts';
 
 /** The log's start when nothing was saved, and, after `onDamage`, when what was saved is no place. */
@@ -20,7 +21,7 @@ export async function isBeyondLog({ segment, offset }: Position, log: string): P
 function parse(text: string): Position | null {
   try {
     const { segment, offset } = JSON.parse(text) as Position;
-    return Number.isSafeInteger(segment) && Number.isSafeInteger(offset) ? { segment, offset } : null;
+    return isCount(segment) && isCount(offset) ? { segment, offset } : null;
   } catch {
     return null;
   }

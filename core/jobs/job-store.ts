@@ -9,8 +9,10 @@ import { join } from 'node:path';
 import { readAll } from '../feedback/log-reader.ts';
 import { readIfThere } from '../read-if-there.ts';
 import { replaceFile } from '../replace-file.ts';
+import type { Shape } from '../shape.ts';
 import { isJobId } from './ids.ts';
 import { isEnding, type Job, type JobEvent, type JobProgress, type JobRequest } from './job.ts';
+import { isJobEvent, isJobProgress, isJobRequest } from './job-shapes.ts';
 
 const requestFile = 'job.json';
 const cancelFile = 'cancel';
@@ -47,7 +49,8 @@ export class JobStore {
   /** Server, before it takes requests: what a crash has left of jobs that never were or are no more. */
   async sweep(): Promise<void> {
     for (const id of await this.ids()) {
-      if ((await this.request(id)) === null) await rm(this.path(id), { recursive: true, force: true });
+      const isAsked = await this.has(id, requestFile);
+      if (!isAsked) await rm(this.path(id), { recursive: true, force: true });
     }
   }
 
@@ -70,17 +73,14 @@ export class JobStore {
   async read(id: string): Promise<Job | null> {
     const request = await this.request(id);
     if (request === null) return null;
-    const progress = await this.json<JobProgress>(id, progressFile);
+    const progress = await this.json<JobProgress>(id, progressFile, isJobProgress);
     if (progress !== null && isEnding(progress.status)) this.ended.add(id);
     return { request, progress, isCancelled: await this.isCancelled(id) };
   }
 
   /** Whether the client has asked to stop. */
   async isCancelled(id: string): Promise<boolean> {
-    return lstat(this.path(id, cancelFile)).then(
-      () => true,
-      () => false,
-    );
+    return this.has(id, cancelFile);
   }
 
   /** All of them, in the order in which they were asked for. */
@@ -103,7 +103,9 @@ export class JobStore {
   /** What the job's log holds, oldest first; its writer bounds it. */
   async events(id: string): Promise<JobEvent[]> {
     const events: JobEvent[] = [];
-    for await (const { record } of readAll(this.eventsPath(id), (json) => json as JobEvent))
+    for await (const { record } of readAll(this.eventsPath(id), (json) =>
+      isJobEvent(json) ? (json as JobEvent) : null,
+    ))
       events.push(record);
     return events;
   }
@@ -117,12 +119,26 @@ export class JobStore {
     return (await readdir(this.folder).catch((): string[] => [])).filter(isJobId);
   }
 
-  private request(id: string): Promise<JobRequest | null> {
-    return this.json(id, requestFile);
+  private has(id: string, file: string): Promise<boolean> {
+    return lstat(this.path(id, file)).then(
+      () => true,
+      () => false,
+    );
   }
 
-  private async json<T>(id: string, file: string): Promise<T | null> {
+  private request(id: string): Promise<JobRequest | null> {
+    return this.json(id, requestFile, isJobRequest);
+  }
+
+  /** Null for what is not there, and for what a damaged disk has made of it. */
+  private async json<T>(id: string, file: string, shape: Shape): Promise<T | null> {
     const text = await readIfThere(this.path(id, file));
-    return text === null ? null : (JSON.parse(text) as T);
+    if (text === null) return null;
+    try {
+      const json: unknown = JSON.parse(text);
+      return shape(json) ? (json as T) : null;
+    } catch {
+      return null;
+    }
   }
 }

@@ -1,7 +1,8 @@
 /** What a version of an adapter says of itself: its files, what it was made from, how, and why it was let through. */
 import { createHash } from 'node:crypto';
-import type { LoraShape } from '../adapter/lora.ts';
-import type { Gate } from './gate-record.ts';
+import { type LoraShape, loraTargets } from '../adapter/lora.ts';
+import { fieldsOf, isCount, isNumber, isText, isTime, listOf, maybe, misshapen, oneOf } from '../shape.ts';
+import { type Gate, isGate } from './gate-record.ts';
 import { type FileEntry, isFileEntry, versionOf } from './manifest.ts';
 
 export const adapterFormat = 1;
@@ -44,6 +45,24 @@ export function adapterIdOf(
   return createHash('sha256').update(lines).digest('hex').slice(0, 12);
 }
 
+/** All that is not looked at more closely. */
+const otherFields = {
+  createdAt: isTime,
+  model: isText,
+  tenant: isText,
+  base: isText,
+  parent: maybe((value) => typeof value === 'string' && isAdapterId(value)),
+  rows: listOf(isText),
+  recipe: fieldsOf({ kind: isText }),
+  shape: fieldsOf({
+    rank: isCount,
+    alpha: isNumber,
+    firstLayer: isCount,
+    targets: listOf(oneOf(...loraTargets), loraTargets.length),
+  }),
+  gate: maybe(isGate),
+};
+
 /** A manifest out of JSON text, or the reason why it is none. */
 export function parseAdapterManifest(text: string): AdapterManifest | { readonly problem: string } {
   let json: unknown;
@@ -53,13 +72,13 @@ export function parseAdapterManifest(text: string): AdapterManifest | { readonly
     return { problem: 'its manifest is not JSON' };
   }
   if (typeof json !== 'object' || json === null) return { problem: 'its manifest is not an object' };
-  const { format, id, files, model, tenant, base } = json as Readonly<Record<string, unknown>>;
+  const { format, id, files } = json as Readonly<Record<string, unknown>>;
   if (format !== adapterFormat)
     return { problem: `its format is ${String(format)}, this program reads ${adapterFormat}` };
   if (!Array.isArray(files) || files.length === 0 || files.length > 16 || !files.every(isFileEntry))
     return { problem: 'its list of files is malformed' };
-  if ([model, tenant, base].some((field) => typeof field !== 'string'))
-    return { problem: 'its manifest lacks fields' };
+  const [wrong] = misshapen(json, otherFields);
+  if (wrong !== undefined) return { problem: `its "${wrong}" is missing or malformed` };
   if (id !== adapterIdOf(files, json as AdapterManifest))
     return { problem: 'its id is not the digest of its files and its origin' };
   return json as AdapterManifest;

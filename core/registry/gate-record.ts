@@ -1,4 +1,5 @@
 /** What a gate decided about a version, and what it saw: kept in the version's manifest. */
+import { fieldsOf, isNumber, isText, listOf, maybe, oneOf, type Shape } from '../shape.ts';
 
 export type GateVerdict = 'pass' | 'fail' | 'inconclusive';
 
@@ -10,6 +11,16 @@ export interface GateCheck {
   readonly value: number | null;
   readonly bound: number | null;
 }
+
+const isVerdict = oneOf('pass', 'fail', 'inconclusive');
+
+export const isGate: Shape = fieldsOf({
+  verdict: isVerdict,
+  checks: listOf(
+    fieldsOf({ name: isText, verdict: isVerdict, value: maybe(isNumber), bound: maybe(isNumber) }),
+    1_000,
+  ),
+});
 
 /** Names of the checks that were not passed. */
 export const failedChecks = ({ checks }: Gate): string[] =>

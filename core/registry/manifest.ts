@@ -1,7 +1,8 @@
 /** What a model version says of itself: its files with digests, where it came from, how it was made. */
 import { createHash } from 'node:crypto';
 import type { ModelConfig } from '../arch/config.ts';
-import type { Gate } from './gate-record.ts';
+import { fieldsOf, isText, isTime, listOf, maybe, misshapen, oneOf } from '../shape.ts';
+import { type Gate, isGate } from './gate-record.ts';
 
 export const manifestFile = 'manifest.json';
 export const manifestFormat = 1;
@@ -81,6 +82,20 @@ export function isFileEntry(value: unknown): value is FileEntry {
 
 const maxFiles = 1_000;
 
+/** All that is not looked at more closely. */
+const otherFields = {
+  createdAt: isTime,
+  architecture: isText,
+  quantization: isText,
+  source: fieldsOf({
+    format: oneOf('gguf', 'hugging-face'),
+    name: isText,
+    path: maybe(isText),
+    merged: maybe(listOf(fieldsOf({ adapter: isText, tenant: isText }), 10_000)),
+  }),
+  gate: maybe(isGate),
+};
+
 /** A manifest out of JSON text, or the reason why it is none. */
 export function parseManifest(text: string): Manifest | { readonly problem: string } {
   let json: unknown;
@@ -90,15 +105,13 @@ export function parseManifest(text: string): Manifest | { readonly problem: stri
     return { problem: `${manifestFile} is not JSON` };
   }
   if (typeof json !== 'object' || json === null) return { problem: `${manifestFile} is not an object` };
-  const { format, name, version, createdAt, files, kind, quantization } = json as Readonly<
-    Record<string, unknown>
-  >;
+  const { format, name, version, files, kind } = json as Readonly<Record<string, unknown>>;
   if (format !== manifestFormat)
     return { problem: `its format is ${String(format)}, this program reads ${manifestFormat}` };
   if (typeof name !== 'string' || !isVersionName(name)) return { problem: 'its name is not allowed' };
   if (kind !== 'decoder' && kind !== 'encoder') return { problem: 'its kind is neither decoder nor encoder' };
-  if (typeof createdAt !== 'string' || typeof quantization !== 'string')
-    return { problem: 'its manifest lacks fields' };
+  const [wrong] = misshapen(json, otherFields);
+  if (wrong !== undefined) return { problem: `its "${wrong}" is missing or malformed` };
   if (!Array.isArray(files) || files.length === 0 || files.length > maxFiles || !files.every(isFileEntry))
     return { problem: 'its list of files is malformed' };
   if (new Set(files.map(({ path }) => path)).size !== files.length)

@@ -61,7 +61,8 @@ function decode(dtype: string, part: Uint8Array): Float32Array | null {
   if (dtype === 'F16') return decodeHalf(part);
   if (dtype === 'BF16') return decodeBfloat(part);
   if (dtype !== 'F32') return null;
-  const aligned = part.byteOffset % 4 === 0 ? part : part.slice();
+  // A Buffer's own slice would not copy.
+  const aligned = part.byteOffset % 4 === 0 ? part : new Uint8Array(part);
   return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
 }
 

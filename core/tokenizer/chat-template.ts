@@ -43,8 +43,8 @@ const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.mes
 function templateSource(value: unknown): string | null {
   if (typeof value === 'string') return value;
   if (!Array.isArray(value)) return null;
-  const named = value as { name?: unknown; template?: unknown }[];
-  const chosen = named.find(({ name }) => name === 'default')?.template;
+  const named = value as ({ name?: unknown; template?: unknown } | null)[];
+  const chosen = named.find((each) => each?.name === 'default')?.template;
   return typeof chosen === 'string' ? chosen : null;
 }
 

@@ -7,13 +7,25 @@ import type { Tokenizer, TokenizerFiles } from './tokenizer.ts';
 
 /** Throws tokenizer_unsupported when the files describe something the library does not know. */
 export function loadTokenizer(files: TokenizerFiles): Tokenizer {
+  return supported(() => new LoadedTokenizer(files));
+}
+
+/** The library takes its files at their word; what it throws later at a text is their fault, too. */
+function supported<T>(work: () => T): T {
   try {
-    return new LoadedTokenizer(files);
+    return work();
   } catch (cause) {
+    if (cause instanceof MillraceError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new MillraceError('tokenizer_unsupported', { reason }, { cause });
   }
 }
+
+/** No vocabulary is larger: that of the ids is as long as the largest of them. */
+const maxVocabSize = 2 ** 22;
+
+const isTokenId = (id: unknown): boolean =>
+  Number.isInteger(id) && Number(id) >= 0 && Number(id) < maxVocabSize;
 
 class LoadedTokenizer implements Tokenizer {
   readonly vocabSize: number;
@@ -30,7 +42,13 @@ class LoadedTokenizer implements Tokenizer {
     this.full = new Engine(fields, tokenizerConfig);
     this.plain = new Engine({ ...fields, added_tokens: [] }, tokenizerConfig);
     const tokens: string[] = [];
-    for (const [token, id] of this.full.get_vocab(true)) tokens[id] = token;
+    for (const [token, id] of this.full.get_vocab(true)) {
+      if (!isTokenId(id))
+        throw new Error(
+          `its token ${JSON.stringify(token).slice(0, 80)} has the id ${String(id).slice(0, 40)}`,
+        );
+      tokens[id] = token;
+    }
     this.tokens = tokens;
     this.vocabSize = tokens.length;
     const added = [...this.full.get_added_tokens_decoder()];
@@ -43,14 +61,23 @@ class LoadedTokenizer implements Tokenizer {
   encode(text: string, options: { addSpecialTokens: boolean; allowSpecial: boolean }): number[] {
     const engine = options.allowSpecial ? this.full : this.plain;
     // The model sees UTF-8, which has no lone surrogates.
-    return engine.encode(text.toWellFormed(), { add_special_tokens: options.addSpecialTokens }).ids;
+    const { ids } = supported(() =>
+      engine.encode(text.toWellFormed(), { add_special_tokens: options.addSpecialTokens }),
+    );
+    if (ids.every(isTokenId)) return ids;
+    // What is in no vocabulary is to become the unknown token, and there is none.
+    throw new MillraceError('tokenizer_unsupported', { reason: 'it has no token for a part of the text' });
   }
 
   decode(ids: readonly number[], options: { skipSpecialTokens: boolean }): string {
     const kept = options.skipSpecialTokens ? ids.filter((id) => !this.specials.has(id)) : [...ids];
     if (this.usesByteLevel)
       return new TextDecoder().decode(concatenateBytes(kept.map((id) => this.rawBytes(id))));
-    return this.full.decode([...kept], { skip_special_tokens: false, clean_up_tokenization_spaces: false });
+    // The library refuses to decode nothing.
+    if (kept.length === 0) return '';
+    return supported(() =>
+      this.full.decode([...kept], { skip_special_tokens: false, clean_up_tokenization_spaces: false }),
+    );
   }
 
   tokenBytes(id: number): Uint8Array {

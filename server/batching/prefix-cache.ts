@@ -1,19 +1,27 @@
 /**
  * Copies of the cache rows of prompt prefixes, in blocks of a fixed number of tokens. A block is found by the
  * chain of all tokens up to its end within one scope, and its tokens are compared, so that no collision can
- * serve another's rows. Bounded in bytes, least recently used blocks go first, and no scope may hold all.
+ * serve another's rows. Bounded in bytes, least recently used blocks go first, and no tenant may hold all, however many
+ * versions and adapters it is served by.
  */
 import { createHash } from 'node:crypto';
 import type { CacheBlock, StepEngine } from './engine.ts';
 
-interface Entry {
+export interface PrefixOwner {
+  /** Prefixes are found within it alone. */
   readonly scope: string;
+  /** Who is charged for the memory. */
+  readonly tenant: string;
+}
+
+interface Entry {
+  readonly tenant: string;
   readonly tokens: readonly number[];
   readonly block: CacheBlock;
 }
 
-/** Share of the bytes that one scope may hold while others have entries. */
-const maxScopeShare = 0.5;
+/** Share of the bytes that one tenant may hold while others have entries. */
+const maxTenantShare = 0.5;
 
 export class PrefixCache {
   private readonly blockTokens: number;
@@ -52,7 +60,13 @@ export class PrefixCache {
   }
 
   /** Keeps copies of the slot's first `length` rows, in whole blocks. */
-  store(engine: StepEngine, slot: number, scope: string, tokens: readonly number[], length: number): void {
+  store(
+    engine: StepEngine,
+    slot: number,
+    { scope, tenant }: PrefixOwner,
+    tokens: readonly number[],
+    length: number,
+  ): void {
     const bytes = this.blockTokens * engine.bytesPerToken;
     if (bytes > this.maxBytes) return;
     for (const { key, start, part } of this.chain(scope, tokens, length)) {
@@ -61,36 +75,36 @@ export class PrefixCache {
         this.touch(key, known);
         continue;
       }
-      this.makeRoom(scope, bytes);
+      this.makeRoom(tenant, bytes);
       const block = engine.readBlock(slot, start, this.blockTokens, this.spare);
       this.spare = undefined;
-      this.entries.set(key, { scope, tokens: part, block });
-      this.account(scope, block.bytes);
+      this.entries.set(key, { tenant, tokens: part, block });
+      this.account(tenant, block.bytes);
     }
   }
 
-  private makeRoom(scope: string, bytes: number): void {
-    const ofScope = (this.bytesOf.get(scope) ?? 0) + bytes;
-    if (ofScope > this.maxBytes * maxScopeShare && this.bytesOf.size > 1) this.evict(scope);
+  private makeRoom(tenant: string, bytes: number): void {
+    const ofTenant = (this.bytesOf.get(tenant) ?? 0) + bytes;
+    if (ofTenant > this.maxBytes * maxTenantShare && this.bytesOf.size > 1) this.evict(tenant);
     while (this.totalBytes + bytes > this.maxBytes) this.evict(null);
   }
 
-  /** Drops the least recently used block, of one scope if given. */
-  private evict(scope: string | null): void {
+  /** Drops the least recently used block, of one tenant if given. */
+  private evict(tenant: string | null): void {
     for (const [key, entry] of this.entries) {
-      if (scope !== null && entry.scope !== scope) continue;
+      if (tenant !== null && entry.tenant !== tenant) continue;
       this.entries.delete(key);
-      this.account(entry.scope, -entry.block.bytes);
+      this.account(entry.tenant, -entry.block.bytes);
       this.spare = entry.block.data;
       return;
     }
   }
 
-  private account(scope: string, bytes: number): void {
+  private account(tenant: string, bytes: number): void {
     this.totalBytes += bytes;
-    const left = (this.bytesOf.get(scope) ?? 0) + bytes;
-    if (left === 0) this.bytesOf.delete(scope);
-    else this.bytesOf.set(scope, left);
+    const left = (this.bytesOf.get(tenant) ?? 0) + bytes;
+    if (left === 0) this.bytesOf.delete(tenant);
+    else this.bytesOf.set(tenant, left);
   }
 
   private touch(key: string, entry: Entry): void {

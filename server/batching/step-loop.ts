@@ -291,7 +291,8 @@ export class StepLoop {
   }
 
   private keepRows({ slot, spec, tokens, numComputed }: Sequence): void {
-    this.prefixes.store(this.engine, slot!, spec.cacheScope, tokens, numComputed);
+    const owner = { scope: spec.cacheScope, tenant: spec.tenant };
+    this.prefixes.store(this.engine, slot!, owner, tokens, numComputed);
   }
 
   private failAll(message: string): void {

@@ -1,6 +1,7 @@
 /** Calls to a running server's admin listener. */
 import { MillraceError } from '../../core/errors.ts';
 import { type Invocation, UsageError } from './command.ts';
+import { listenerUrl } from './listener-url.ts';
 import { configOf } from './settings.ts';
 
 /** Moving a base starts an engine, and versions that are compared answer many questions. */
@@ -17,7 +18,7 @@ export interface AdminClient {
 /** Looks at the options --url and --key. Throws UsageError for a URL that is none. */
 export function adminOf(invocation: Invocation): AdminClient {
   const { values } = configOf(invocation);
-  const url = (invocation.options.url ?? `http://${values['admin.host']}:${values['admin.port']}`).replace(
+  const url = (invocation.options.url ?? listenerUrl(values['admin.host'], values['admin.port'])).replace(
     /\/$/,
     '',
   );

@@ -22,18 +22,40 @@ export interface ChatLimits {
 /** The parts of a streamed chunk that matter here. */
 interface Chunk {
   readonly choices?: readonly { readonly delta?: { readonly content?: string | null } }[];
-  readonly error?: { readonly message?: string };
+  readonly error?: { readonly message?: string } | null;
 }
 
+/** Of an answer that is an error, what is read. */
+const maxErrorCharacters = 2_000;
+/** Of one event; ours have a few hundred. */
+const maxEventCharacters = 2 ** 20;
+
 async function failure(response: Response): Promise<Error> {
-  const text = (await response.text()).slice(0, 2_000);
-  try {
-    const message = (JSON.parse(text) as Chunk).error?.message;
-    if (message !== undefined) return new Error(message);
-  } catch {
-    // Not JSON: some other server answered; its text is the best there is.
-  }
+  const text = await beginningOf(response);
+  const message = chunkOf(text)?.error?.message;
+  if (typeof message === 'string') return new Error(message);
+  // Some other server answered; its text is the best there is.
   return new Error(`The server answered with status ${response.status}: ${text}`);
+}
+
+async function beginningOf({ body }: Response): Promise<string> {
+  let text = '';
+  if (body === null) return text;
+  for await (const part of body.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    if (text.length > maxErrorCharacters) break;
+  }
+  return text.slice(0, maxErrorCharacters);
+}
+
+/** Null for what is no object of JSON. */
+function chunkOf(text: string): Chunk | null {
+  try {
+    const json: unknown = JSON.parse(text);
+    return typeof json === 'object' ? (json as Chunk | null) : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Streams the answer's text. Throws an Error with the server's message, also when the stream breaks off. */
@@ -59,13 +81,25 @@ export async function* streamChat(
     signal,
   });
   if (!response.ok || response.body === null) throw await failure(response);
+  // The parser keeps what comes until an event has ended.
+  let unparsed = 0;
+  const bounded = new TransformStream<string, string>({
+    transform(text, controller) {
+      unparsed += text.length;
+      if (unparsed > maxEventCharacters) controller.error(new Error('The answer is no stream of events.'));
+      else controller.enqueue(text);
+    },
+  });
   const events = response.body
     .pipeThrough(new TextDecoderStream())
+    .pipeThrough(bounded)
     .pipeThrough(new EventSourceParserStream());
   for await (const { data } of events) {
+    unparsed = 0;
     if (data === '[DONE]') return;
-    const chunk = JSON.parse(data) as Chunk;
-    if (chunk.error !== undefined) throw new Error(chunk.error.message ?? 'The answer failed.');
+    const chunk = chunkOf(data);
+    if (chunk === null) throw new Error('The server sent an event that is no JSON object.');
+    if (chunk.error !== undefined) throw new Error(chunk.error?.message ?? 'The answer failed.');
     const content = chunk.choices?.[0]?.delta?.content;
     if (typeof content === 'string' && content !== '') yield content;
   }

@@ -1,5 +1,6 @@
 /** The server that a command talks to: a named one, the configured one when it runs, or one started for the occasion. */
 import type { Invocation } from './command.ts';
+import { listenerUrl } from './listener-url.ts';
 import { configOf } from './settings.ts';
 
 const readyMs = 1_000;
@@ -31,7 +32,7 @@ export async function serverOf(invocation: Invocation, model: string | undefined
   };
   const given = invocation.options.url?.replace(/\/$/, '').replace(/\/v1$/, '');
   if (given !== undefined) return { ...used, url: given };
-  const configured = `http://${values['server.host']}:${values['server.port']}`;
+  const configured = listenerUrl(values['server.host'], values['server.port']);
   if (await answers(configured)) return { ...used, url: configured };
   const { startServer } = await import('../main.ts');
   const own = {

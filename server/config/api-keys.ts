@@ -5,7 +5,7 @@
 import { parse as parseYaml } from 'yaml';
 import { type Setting, shown } from './setting.ts';
 
-export const apiKeyScopes = ['inference', 'versions', 'admin'] as const;
+export const apiKeyScopes = ['inference', 'versions', 'metrics', 'admin'] as const;
 export type ApiKeyScope = (typeof apiKeyScopes)[number];
 
 export interface ApiKeyEntry {

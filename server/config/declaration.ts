@@ -90,7 +90,8 @@ export const settings = {
     default: 0,
     min: 0,
     max: 256,
-    description: 'Threads of the engine; 0 takes one per CPU core.',
+    description:
+      'Threads of the engine; 0 takes one per CPU core, and no more than the limit of its container allows.',
   }),
   'engine.maxSlots': integer({
     default: 32,
@@ -176,7 +177,7 @@ export const settings = {
     min: 0,
     max: 256,
     description:
-      'Threads of the trainer, which the engine leaves to it while it trains; 0 takes one for every four CPU cores, at least one.',
+      'Threads of the trainer, which the engine leaves to it while it trains; 0 takes one for every four that the engine takes by itself, at least one.',
   }),
   'learning.nice': integer({
     default: 19,

@@ -130,7 +130,7 @@ test('API keys come from the file as a list and from the environment as YAML', (
 test('a wrong API key entry is refused with its position, and never repeats what it holds', () => {
   const wrong = {
     'sha256: "secret-in-clear"': /entry 0 needs sha256/,
-    [`sha256: ${hash}, scopes: [root]`]: /entry 0 needs scopes out of inference, versions, admin/,
+    [`sha256: ${hash}, scopes: [root]`]: /entry 0 needs scopes out of inference, versions, metrics, admin/,
     [`sha256: ${hash}, tenant: "a/b"`]: /entry 0 needs a tenant/,
     [`sha256: ${hash}, maxConcurrent: -1`]: /entry 0 needs maxConcurrent/,
     [`sha256: ${hash}, color: red`]: /entry 0 has the unknown field "color"/,

@@ -71,12 +71,22 @@ function readYaml(path: string): { readonly tree: unknown; readonly problems: re
       problems: [`${path}: cannot be read: ${error instanceof Error ? error.message : error}`],
     };
   }
-  const document = parseDocument(source, { lineCounter: new LineCounter(), prettyErrors: true });
-  const problems = document.errors.map((error) => `${path}: ${error.message.split('\n')[0]}`);
-  if (problems.length > 0) return { tree: {}, problems };
-  const tree: unknown = document.toJS() ?? {}; // an empty file is null
-  if (typeof tree === 'object' && !Array.isArray(tree)) return { tree, problems };
+  const { tree, problems } = parseYaml(source);
+  if (problems.length > 0) return { tree: {}, problems: problems.map((problem) => `${path}: ${problem}`) };
+  if (typeof tree === 'object' && tree !== null && !Array.isArray(tree)) return { tree, problems };
   return { tree: {}, problems: [`${path}: expected a mapping of settings`] };
+}
+
+function parseYaml(source: string): { readonly tree: unknown; readonly problems: readonly string[] } {
+  try {
+    const document = parseDocument(source, { lineCounter: new LineCounter(), logLevel: 'error' });
+    const problems = document.errors.map((error) => error.message.split('\n')[0]!);
+    // An empty file is null.
+    return problems.length > 0 ? { tree: {}, problems } : { tree: document.toJS() ?? {}, problems };
+  } catch (error) {
+    // Aliases that multiply, nesting without end: the parser throws at these.
+    return { tree: {}, problems: [`cannot be used: ${error instanceof Error ? error.message : error}`] };
+  }
 }
 
 function fileLayer(path: string): Layer {

@@ -1,5 +1,6 @@
 /** The newest fates of rows, as far as the trainer has written them. Bounded; the oldest go. */
 import { readAll } from '../../core/feedback/log-reader.ts';
+import { parseFate } from '../../core/feedback/parse-record.ts';
 import type { Fate } from '../../core/feedback/record.ts';
 import { logStart, type Position } from '../../core/feedback/segments.ts';
 import { Turns } from '../../core/turns.ts';
@@ -19,7 +20,7 @@ export class Fates {
   /** Reads what was written since. */
   catchUp(): Promise<void> {
     return this.turns.run(async () => {
-      for await (const { record, position } of readAll(this.folder, (json) => json as Fate, this.read)) {
+      for await (const { record, position } of readAll(this.folder, parseFate, this.read)) {
         this.put(record);
         this.read = position;
       }

@@ -3,6 +3,7 @@
  * owners, no texts: these stay on the disk.
  */
 import { type Read, readAll } from '../../core/feedback/log-reader.ts';
+import { parseLogRecord } from '../../core/feedback/parse-record.ts';
 import type { FeedbackRecord, LogRecord } from '../../core/feedback/record.ts';
 import { listSegments, logStart, type Position, segmentPath } from '../../core/feedback/segments.ts';
 import { readPart } from './read-part.ts';
@@ -118,7 +119,7 @@ export class FeedbackIndex {
 /** Without their texts. */
 async function recordsOfSegment(folder: string, segment: number): Promise<Indexed[]> {
   const known: Indexed[] = [];
-  const all = readAll(folder, (json) => json as LogRecord, { segment, offset: 0 });
+  const all = readAll(folder, parseLogRecord, { segment, offset: 0 });
   for await (const { record, position } of all) {
     if (position.segment !== segment) break;
     known.push({ record: knownOf(record), position });
@@ -135,14 +136,14 @@ function knownOf(record: LogRecord): Known {
 
 function rowsOf(folder: string) {
   return readAll(folder, (json) => {
-    const record = json as LogRecord;
-    return record.type === 'feedback' ? record : null;
+    const record = parseLogRecord(json);
+    return record?.type === 'feedback' ? record : null;
   });
 }
 
 function parse(line: string): LogRecord | null {
   try {
-    return JSON.parse(line) as LogRecord;
+    return parseLogRecord(JSON.parse(line));
   } catch {
     return null;
   }

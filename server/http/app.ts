@@ -12,9 +12,10 @@ import type { Metrics } from '../observability/metrics.ts';
 import type { Tracing } from '../observability/tracing.ts';
 import { Accounts, type ApiKey } from './auth.ts';
 import { parseJson } from './body.ts';
-import type { Context } from './context.ts';
+import { accountOf, type Context } from './context.ts';
 import { errorBody, failureOf, sendFailure } from './error-reply.ts';
 import type { HttpLimits } from './limits.ts';
+import { documented, securitySchemes } from './openai/answers.ts';
 import { watchRequest } from './request-watch.ts';
 import { baseRoutes } from './routes/bases.ts';
 import { embeddingRoutes } from './routes/embeddings.ts';
@@ -54,7 +55,12 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Millrace', version: '0.1.0', description: 'OpenAI-compatible inference' },
+      components: { securitySchemes },
     },
+    transform: ({ schema, url, route }) => ({
+      schema: documented({ url, schema, method: route.method, scope: route.config?.scope }),
+      url,
+    }),
   });
   // Inside a plugin, so that the specification sees the routes.
   await app.register(async (routes) => {
@@ -175,9 +181,10 @@ function createServer(options: AppOptions): FastifyInstance {
 }
 
 function metricsRoute(app: FastifyInstance, metrics: Metrics, scope: 'inference' | 'admin'): void {
-  app.get('/metrics', { config: { scope } }, async (_request, reply) => {
+  app.get('/metrics', { config: { scope } }, async (request, reply) => {
     reply.header('content-type', metrics.contentType);
-    return metrics.text();
+    const account = accountOf(request);
+    return metrics.text({ ofTenants: account.has('metrics') || account.has('admin') });
   });
 }
 

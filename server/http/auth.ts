@@ -3,8 +3,8 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import { MillraceError } from '../../core/errors.ts';
 import { type Budgets, type Limits, noBudgets, type Taking } from '../admission/limits.ts';
 
-/** `versions` may choose the version that answers, and answer without memory. */
-export type Scope = 'inference' | 'versions' | 'admin';
+/** `versions` may choose the version that answers, and answer without memory; `metrics` sees what all tenants do. */
+export type Scope = 'inference' | 'versions' | 'metrics' | 'admin';
 
 export interface ApiKey {
   readonly name: string;
@@ -44,9 +44,13 @@ export class Account {
     this.limits = limits;
   }
 
+  has(scope: Scope): boolean {
+    return this.scopes.includes(scope);
+  }
+
   /** Throws forbidden. */
   require(scope: Scope): void {
-    if (!this.scopes.includes(scope)) throw new MillraceError('forbidden', { scope });
+    if (!this.has(scope)) throw new MillraceError('forbidden', { scope });
   }
 
   /** Reserves one request of `tokens`, prompt and longest answer. Throws rate_limited, cluster_unavailable. */
@@ -96,7 +100,7 @@ export class Accounts {
     }));
     const noLimits = { requestsPerMinute: 0, tokensPerMinute: 0, maxConcurrent: 0 };
     this.open = new Account(
-      { name: 'anonymous', scopes: ['inference', 'versions', 'admin'], ...noLimits },
+      { name: 'anonymous', scopes: ['inference', 'versions', 'metrics', 'admin'], ...noLimits },
       limits,
     );
   }

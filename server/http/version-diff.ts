@@ -37,8 +37,8 @@ export function diffVersions(
   return whileConnected(reply, async (signal) => {
     const differences: Difference[] = [];
     for (const prompt of request.prompts) {
-      const answer = (version: string) => answerOf(context, { model, request, prompt, version, signal });
-      const [a, b] = await Promise.all([answer(request.a), answer(request.b)]);
+      const answer = (side: 'a' | 'b') => answerOf(context, { model, request, prompt, side, signal });
+      const [a, b] = await Promise.all([answer('a'), answer('b')]);
       differences.push({ prompt, a, b, same: a === b });
     }
     return differences;
@@ -49,18 +49,19 @@ interface Question {
   readonly model: ServedGenerator;
   readonly request: DiffRequest;
   readonly prompt: string;
-  readonly version: string;
+  readonly side: 'a' | 'b';
   readonly signal: AbortSignal;
 }
 
 /** Greedy, so that a difference is the version's. */
 async function answerOf(context: Context, question: Question): Promise<string> {
-  const { model, request, prompt, version, signal } = question;
+  const { model, request, prompt, side, signal } = question;
   const { tenant, id, max_tokens = defaultTokens } = request;
+  const version = request[side];
   const route = await routeFor(context, { tenant, model, version });
   const messages = [{ role: 'user' as const, content: prompt }];
   const body = { model: model.id, messages, temperature: 0, max_tokens };
-  const caller = { requestId: `${id}-${version}`, tenant, ...route };
+  const caller = { requestId: `${id}-${side}`, tenant, ...route };
   const completion = await parseChat(body, { messages, known: null }, model, caller, context.limits);
   let text = '';
   const sink = {

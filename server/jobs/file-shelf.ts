@@ -9,6 +9,7 @@ import type { Readable } from 'node:stream';
 import { isFileId } from '../../core/jobs/ids.ts';
 import { trainingFilePath } from '../../core/jobs/training-file.ts';
 import { replaceFile } from '../../core/replace-file.ts';
+import { fieldsOf, isCount, isNumber, isText, oneOf, recordOf } from '../../core/shape.ts';
 import type { CheckedFile } from './check-file.ts';
 
 export interface StoredFile extends Omit<CheckedFile, 'content'> {
@@ -20,6 +21,17 @@ export interface StoredFile extends Omit<CheckedFile, 'content'> {
   /** Milliseconds since 1970; no two files have the same. */
   readonly createdMs: number;
 }
+
+const isStored = fieldsOf({
+  id: isText,
+  tenant: isText,
+  filename: isText,
+  bytes: isCount,
+  createdMs: isNumber,
+  kind: oneOf('chat', 'preference'),
+  numRows: isCount,
+  redactions: recordOf(isCount),
+});
 
 const describedIn = /^(.+)\.json$/;
 
@@ -75,6 +87,17 @@ export class FileShelf {
     return join(this.folder, `${id}.json`);
   }
 
+  /** Null for what a damaged disk has made of it: it stays where it is, and nobody finds it. */
+  private async described(id: string): Promise<StoredFile | null> {
+    try {
+      const json: unknown = JSON.parse(await readFile(this.descriptionPath(id), 'utf8'));
+      return isStored(json) && (json as StoredFile).id === id ? (json as StoredFile) : null;
+    } catch (error) {
+      if (error instanceof SyntaxError) return null;
+      throw error;
+    }
+  }
+
   private remember(file: StoredFile): void {
     const own = this.files.get(file.tenant) ?? new Map<string, StoredFile>();
     this.files.set(file.tenant, own.set(file.id, file));
@@ -87,8 +110,8 @@ export class FileShelf {
     for (const name of names) {
       if (!ids.has(name.replace(/\.jsonl?$/, ''))) await rm(join(this.folder, name), { force: true });
     }
-    const files = await Promise.all([...ids].map((id) => readFile(this.descriptionPath(id), 'utf8')));
-    const found = files.map((text) => JSON.parse(text) as StoredFile);
+    const files = await Promise.all([...ids].map((id) => this.described(id)));
+    const found = files.filter((file) => file !== null);
     for (const file of found.sort((a, b) => a.createdMs - b.createdMs)) {
       this.remember(file);
       this.lastMs = file.createdMs;

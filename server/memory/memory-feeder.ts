@@ -4,6 +4,7 @@
  */
 import { MillraceError } from '../../core/errors.ts';
 import { readLog } from '../../core/feedback/log-reader.ts';
+import { parseLogRecord } from '../../core/feedback/parse-record.ts';
 import { isBeyondLog, readPosition } from '../../core/feedback/read-position.ts';
 import type { LogRecord } from '../../core/feedback/record.ts';
 import { logStart, type Position } from '../../core/feedback/segments.ts';
@@ -90,7 +91,7 @@ export class MemoryFeeder {
 
   /** Whether there was anything. */
   private async advance(): Promise<boolean> {
-    const read = await readLog(this.options.log, this.position, (json) => json as LogRecord);
+    const read = await readLog(this.options.log, this.position, parseLogRecord);
     try {
       for (const { record, position } of read.records) {
         this.closing.signal.throwIfAborted();

@@ -8,6 +8,7 @@ import { readAll } from '../../core/feedback/log-reader.ts';
 import { LogWriter } from '../../core/feedback/log-writer.ts';
 import { readIfThere } from '../../core/read-if-there.ts';
 import { replaceFile } from '../../core/replace-file.ts';
+import { anyOf, fieldsOf, isCount, isNumber, isText, listOf, maybe, oneOf } from '../../core/shape.ts';
 import { sync } from '../../core/sync.ts';
 import type { StoredEncoding, StoredEntry } from './entry.ts';
 
@@ -19,6 +20,28 @@ export type Change =
   | { readonly type: 'encoded'; readonly tenant: string; readonly id: string; readonly by: StoredEncoding }
   /** How many changes a tenant has seen. */
   | { readonly type: 'revision'; readonly tenant: string; readonly count: number };
+
+const isEntry = fieldsOf({
+  id: isText,
+  tenant: isText,
+  account: isText,
+  model: isText,
+  question: isText,
+  answer: isText,
+  source: maybe(isText),
+  createdMs: isNumber,
+  expiresMs: isNumber,
+  vector: (value) => typeof value === 'string' && Buffer.from(value, 'base64').length % 4 === 0,
+});
+
+const isChange = anyOf(
+  fieldsOf({ type: oneOf('put'), entry: isEntry, leaving: listOf(isText) }),
+  fieldsOf({ type: oneOf('delete'), tenant: isText, ids: listOf(isText) }),
+  fieldsOf({ type: oneOf('revision'), tenant: isText, count: isCount }),
+);
+
+/** Null for a line that a damaged disk has made another. */
+const parseChange = (json: unknown): Change | null => (isChange(json) ? (json as Change) : null);
 
 const limits = { segmentBytes: 64 * 2 ** 20, totalBytes: Number.POSITIVE_INFINITY, maxPending: 1_024 };
 /** Lines that are made at once when the log is written anew: the event loop goes on in between. */
@@ -44,8 +67,13 @@ export class MemoryLog {
     await dropOthers(folder, generation);
     const writer = await LogWriter.open(join(folder, generation), limits);
     const log = new MemoryLog(folder, generation, writer);
-    await log.replay(apply);
-    return log;
+    try {
+      await log.replay(apply);
+      return log;
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
   }
 
   /** The change is durable when it returns. */
@@ -85,7 +113,7 @@ export class MemoryLog {
 
   private async replay(apply: (change: Change) => void): Promise<void> {
     const folder = join(this.folder, this.generation);
-    for await (const { record } of readAll(folder, (json) => json as Change)) apply(record);
+    for await (const { record } of readAll(folder, parseChange)) apply(record);
   }
 }
 

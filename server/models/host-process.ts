@@ -115,7 +115,7 @@ export class HostProcess<From extends { kind: string }, Ready extends From & { k
       }, this.options.startTimeoutMs);
       child.once('exit', (code, signal) => fail(`the host ended with ${signal ?? `code ${code}`}`));
       child.once('error', (error) => fail(error.message));
-      child.on('message', (message: From) => {
+      const hear = (message: From): void => {
         if (message.kind === 'failed') {
           child.kill('SIGKILL');
           fail((message as unknown as Failed).message);
@@ -125,6 +125,15 @@ export class HostProcess<From extends { kind: string }, Ready extends From & { k
           if (this.status !== 'stopped') this.status = 'ready';
           resolve();
         } else this.protocol.onMessage(message as Exclude<From, Ready | Failed>);
+      };
+      child.on('message', (message: From) => {
+        try {
+          hear(message);
+        } catch (error) {
+          // Its memory is not what it was: it ends, and the gateway does not.
+          this.options.log(`the engine host said what cannot be understood (${error})`);
+          child.kill('SIGKILL');
+        }
       });
       this.send(this.protocol.load());
     });

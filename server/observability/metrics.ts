@@ -25,6 +25,7 @@ export interface MetricsOptions {
 }
 
 const defaultMaxTenants = 50;
+const tenantLabel = 'tenant';
 
 export class Metrics {
   readonly requests: RequestMetrics;
@@ -63,14 +64,21 @@ export class Metrics {
     return this.instruments.described;
   }
 
-  /** In Prometheus' text format. */
-  async text(): Promise<string> {
+  /** In Prometheus' text format, with or without what tells tenants apart. */
+  async text({ ofTenants } = { ofTenants: true }): Promise<string> {
     const { registry } = this.instruments;
-    const text = await registry.metrics();
+    const text = ofTenants ? await registry.metrics() : await this.commonText();
     if (!this.hasVllmNames) return text;
     const aliases = Object.entries(vllmNames).map(async ([alias, name]) =>
       renamed(await registry.getSingleMetricAsString(name), name, alias),
     );
     return `${text}\n${(await Promise.all(aliases)).join('\n\n')}\n`;
+  }
+
+  private async commonText(): Promise<string> {
+    const common = this.described.filter(({ labels }) => !labels.includes(tenantLabel));
+    const { registry } = this.instruments;
+    const texts = common.map(({ name }) => registry.getSingleMetricAsString(name));
+    return `${(await Promise.all(texts)).join('\n\n')}\n`;
   }
 }

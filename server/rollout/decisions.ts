@@ -1,6 +1,7 @@
 /** The log of how trials ended. The latest ones of each tenant are at hand. */
 import { readAll } from '../../core/feedback/log-reader.ts';
 import { type LogLimits, LogWriter } from '../../core/feedback/log-writer.ts';
+import { fieldsOf, isNumber, isText, isTime } from '../../core/shape.ts';
 import type { Decision } from './conclusion.ts';
 
 /** Some thousands of decisions. */
@@ -19,7 +20,7 @@ export class Decisions {
 
   static async open(folder: string): Promise<Decisions> {
     const decisions = new Decisions(await LogWriter.open(folder, limits));
-    for await (const { record } of readAll(folder, (json) => json as Decision)) decisions.remember(record);
+    for await (const { record } of readAll(folder, parseDecision)) decisions.remember(record);
     return decisions;
   }
 
@@ -46,5 +47,17 @@ export class Decisions {
     if (this.latest.size > maxTenants) this.latest.delete(this.latest.keys().next().value!);
   }
 }
+
+const isDecision = fieldsOf({
+  model: isText,
+  tenant: isText,
+  version: isText,
+  kind: isText,
+  startedMs: isNumber,
+  at: isTime,
+});
+
+/** Null for a line that a damaged disk has made another. */
+const parseDecision = (json: unknown): Decision | null => (isDecision(json) ? (json as Decision) : null);
 
 const keyOf = (model: string, tenant: string): string => `${model}\n${tenant}`;

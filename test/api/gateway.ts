@@ -20,6 +20,7 @@ import type { Tracing } from '../../server/observability/tracing.ts';
 import { createCatalogue } from '../../server/served-models.ts';
 import { fixturePath } from '../root.ts';
 import { createLoopEngine, type LoopEngine } from './loop-engine.ts';
+import { registeredRoutes } from './registered-routes.ts';
 
 export interface GatewayOptions {
   readonly keys?: readonly ApiKey[];
@@ -45,6 +46,8 @@ export interface Gateway {
   readonly model: ServedGenerator;
   /** Log lines so far. */
   readonly log: readonly string[];
+  /** Every route of each listener: "GET /v1/files/:id". */
+  readonly routes: { readonly api: readonly string[]; readonly admin: readonly string[] };
   close(): Promise<void>;
 }
 
@@ -141,6 +144,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     engine,
     model,
     log,
+    routes: { api: registeredRoutes(apps[0]!), admin: registeredRoutes(apps[1]!) },
     async close() {
       for (const app of apps) app.server.closeAllConnections();
       await Promise.all([model.encoder.close(), ...apps.map((app) => app.close())]);

@@ -8,6 +8,7 @@ const waitMs = 30_000;
 export interface LearningServer {
   readonly url: string;
   readonly adminUrl: string;
+  readonly pid: number;
   /** All that it has said so far. */
   said(): string;
   get<T>(path: string): Promise<T>;
@@ -22,7 +23,7 @@ export async function serveLearning(args: readonly string[]): Promise<LearningSe
   const { child, url, adminUrl, said } = await serve(['--port', '0', '--admin-port', '0', ...args], {
     startMs,
   });
-  return { url, adminUrl, said, ...callsTo(adminUrl), kill: killerOf(child) };
+  return { url, adminUrl, pid: child.pid!, said, ...callsTo(adminUrl), kill: killerOf(child) };
 }
 
 function callsTo(adminUrl: string): Pick<LearningServer, 'get' | 'post'> {

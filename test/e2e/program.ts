@@ -15,12 +15,24 @@ export interface Served {
   said(): string;
 }
 
+export interface ServeOptions {
+  readonly cwd?: string;
+  readonly startMs: number;
+  /** File descriptors that it may have; needs a POSIX shell. */
+  readonly maxOpenFiles?: number;
+}
+
 /** `millrace serve` with these arguments. A start that fails, or takes longer, leaves nothing behind. */
 export function serve(
   args: readonly string[],
-  { cwd, startMs }: { readonly cwd?: string; readonly startMs: number },
+  { cwd, startMs, maxOpenFiles }: ServeOptions,
 ): Promise<Served> {
-  const child = spawn(process.execPath, [program, 'serve', ...args], { cwd, env: programEnv });
+  const command = [process.execPath, program, 'serve', ...args];
+  const [file, ...rest] =
+    maxOpenFiles === undefined
+      ? command
+      : ['/bin/sh', '-c', `ulimit -n ${maxOpenFiles} && exec "$@"`, 'sh', ...command];
+  const child = spawn(file!, rest, { cwd, env: programEnv });
   const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
   let said = '';
   return new Promise((resolve, reject) => {

@@ -3,7 +3,7 @@
  * is due, publish, tell. Whatever is told is on disk before; killed anywhere, it goes on with nothing lost or done twice.
  */
 import { readLog } from '../../core/feedback/log-reader.ts';
-import type { LogRecord } from '../../core/feedback/record.ts';
+import { parseLogRecord } from '../../core/feedback/parse-record.ts';
 import type { AdapterManifest } from '../../core/registry/adapter-manifest.ts';
 import { readAdapter } from '../../core/registry/adapter-store.ts';
 import { type Aliases, aliasesOf, readAliases, type TenantAliases } from '../../core/registry/aliases.ts';
@@ -103,7 +103,7 @@ export class Trainer {
 
   private async takeIn(): Promise<boolean> {
     const { lines, layout, ledger, model, options, now } = this.parts;
-    const read = await readLog(layout.feedback, lines.position, (json) => json as LogRecord);
+    const read = await readLog(layout.feedback, lines.position, parseLogRecord);
     if (read.records.length === 0) return false;
     const changed = new Map<string, Line>();
     const fates = [];

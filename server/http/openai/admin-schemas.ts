@@ -33,6 +33,9 @@ export const DiffBody = Type.Object(
   closed,
 );
 
+export const VersionsQuery = Type.Object({ model: Type.Optional(name), tenant: Type.Optional(name) }, closed);
+export const BasesQuery = Type.Object({ model: Type.Optional(name) }, closed);
+
 export type PromoteBody = Static<typeof PromoteBody>;
 export type TenantBody = Static<typeof TenantBody>;
 export type BaseBody = Static<typeof BaseBody>;
@@ -40,3 +43,5 @@ export type CanaryBody = Static<typeof CanaryBody>;
 export type ShadowBody = Static<typeof ShadowBody>;
 export type UndoBody = Static<typeof UndoBody>;
 export type DiffBody = Static<typeof DiffBody>;
+export type VersionsQuery = Static<typeof VersionsQuery>;
+export type BasesQuery = Static<typeof BasesQuery>;

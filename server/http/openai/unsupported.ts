@@ -3,6 +3,24 @@ import { MillraceError } from '../../../core/errors.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
+/**
+ * What other servers call a grammar, a pattern or a schema that the answer is held to. An answer that is not held to it
+ * must not look as if it were.
+ */
+const constraints = [
+  'guided_json',
+  'guided_regex',
+  'guided_choice',
+  'guided_grammar',
+  'guided_decoding_backend',
+  'structured_outputs',
+  'structural_tag',
+  'grammar',
+  'json_schema',
+  'regex',
+  'ebnf',
+] as const;
+
 /** A field, and whether its value asks for something. */
 const unsupported: Readonly<Record<string, (value: unknown) => boolean>> = {
   tools: (value) => !Array.isArray(value) || value.length > 0,
@@ -19,9 +37,8 @@ const unsupported: Readonly<Record<string, (value: unknown) => boolean>> = {
   chat_template: () => true,
   chat_template_kwargs: () => true,
   reasoning_effort: () => true,
-  guided_json: () => true,
-  guided_regex: () => true,
-  guided_grammar: () => true,
+  ...Object.fromEntries(constraints.map((field) => [field, () => true])),
+  logits_processors: () => true,
   bad_words: () => true,
   prompt_logprobs: () => true,
 };

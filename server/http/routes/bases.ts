@@ -5,16 +5,20 @@ import { type KnownBase, mergedInto } from '../../learning/bases.ts';
 import type { ConsolidationEnd } from '../../learning/consolidation.ts';
 import type { Learning } from '../../learning/learning.ts';
 import type { Context } from '../context.ts';
-import { BaseBody, TenantBody } from '../openai/admin-schemas.ts';
+import { BaseBody, BasesQuery, TenantBody } from '../openai/admin-schemas.ts';
 import { learningOf } from './feedback.ts';
 
 const config = { scope: 'admin' as const };
 
 export function baseRoutes(app: FastifyInstance, context: Context): void {
-  app.get<{ Querystring: { model?: string } }>('/admin/bases', { config }, async ({ query }) => {
-    const learning = learningOf(context);
-    return listed(learning, query.model ?? learning.defaultModel);
-  });
+  app.get<{ Querystring: BasesQuery }>(
+    '/admin/bases',
+    { config, schema: { querystring: BasesQuery } },
+    async ({ query }) => {
+      const learning = learningOf(context);
+      return listed(learning, query.model ?? learning.defaultModel);
+    },
+  );
 
   app.post<{ Body: BaseBody }>('/admin/base', { config, schema: { body: BaseBody } }, async ({ body }) => {
     const learning = learningOf(context);

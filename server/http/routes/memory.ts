@@ -4,6 +4,8 @@ import { MillraceError } from '../../../core/errors.ts';
 import type { MemoryEntry } from '../../memory/entry.ts';
 import type { Memory } from '../../memory/memory.ts';
 import { accountOf, type Context, generatorOf } from '../context.ts';
+import { PageQuery } from '../openai/job-schemas.ts';
+import { parsePage } from '../openai/parse-job.ts';
 import { MemoryBody, MemoryChange } from '../openai/schemas.ts';
 import { learningOf } from './feedback.ts';
 
@@ -31,14 +33,14 @@ const shown = (entry: MemoryEntry) => ({
 });
 
 export function memoryRoutes(app: FastifyInstance, context: Context): void {
-  app.get<{ Querystring: { after?: string; limit?: string } }>(
+  app.get<{ Querystring: PageQuery }>(
     '/v1/memory',
-    { schema: { summary: 'What is remembered, newest first' } },
+    { schema: { querystring: PageQuery, summary: 'What is remembered, newest first' } },
     async (request) => {
+      const { limit, after } = parsePage(request.query, defaultPage, maxPage);
       const entries = memoryOf(context).list(accountOf(request).tenant).toReversed();
-      const from = entries.findIndex(({ id }) => id === request.query.after) + 1;
-      const wanted = Math.floor(Number(request.query.limit ?? defaultPage)) || defaultPage;
-      const page = entries.slice(from, from + Math.min(maxPage, Math.max(1, wanted)));
+      const from = entries.findIndex(({ id }) => id === after) + 1;
+      const page = entries.slice(from, from + limit);
       return { object: 'list', data: page.map(shown), has_more: from + page.length < entries.length };
     },
   );

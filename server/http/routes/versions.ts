@@ -13,6 +13,7 @@ import {
   ShadowBody,
   TenantBody,
   UndoBody,
+  VersionsQuery,
 } from '../openai/admin-schemas.ts';
 import { refuse } from '../openai/parse.ts';
 import { diffVersions } from '../version-diff.ts';
@@ -56,9 +57,9 @@ function learningRoutes(app: FastifyInstance, context: Context): void {
 }
 
 function readingRoutes(app: FastifyInstance, context: Context): void {
-  app.get<{ Querystring: { model?: string; tenant?: string } }>(
+  app.get<{ Querystring: VersionsQuery }>(
     '/admin/versions',
-    { config },
+    { config, schema: { querystring: VersionsQuery } },
     async ({ query }) => {
       const { model = null, tenant = null } = query;
       const versions = await learningOf(context).versions.list({ model, tenant });
