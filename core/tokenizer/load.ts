@@ -27,6 +27,28 @@ const maxVocabSize = 2 ** 22;
 const isTokenId = (id: unknown): boolean =>
   Number.isInteger(id) && Number(id) >= 0 && Number(id) < maxVocabSize;
 
+/** Before the library makes lists as long as the largest id. Throws an Error that names the token. */
+function checkIds(json: TokenizerFiles['tokenizerJson']): void {
+  const { model, added_tokens: added } = json as {
+    readonly model?: { readonly vocab?: unknown } | null;
+    readonly added_tokens?: unknown;
+  };
+  const vocab = model?.vocab ?? {};
+  const listed: unknown[] = Array.isArray(added) ? added : [];
+  const given = [
+    // A list is of tokens with scores, whose ids are their places.
+    ...(Array.isArray(vocab) ? [] : Object.entries(vocab)),
+    ...listed.map((each) => {
+      const { content, id } = (each ?? {}) as { readonly content?: unknown; readonly id?: unknown };
+      return [String(content), id] as const;
+    }),
+  ];
+  const wrong = given.find(([, id]) => !isTokenId(id));
+  if (wrong === undefined) return;
+  const [token, id] = wrong;
+  throw new Error(`its token ${JSON.stringify(token.slice(0, 40))} has the id ${String(id).slice(0, 40)}`);
+}
+
 class LoadedTokenizer implements Tokenizer {
   readonly vocabSize: number;
   private readonly full: Engine;
@@ -38,17 +60,12 @@ class LoadedTokenizer implements Tokenizer {
   private readonly specialPattern: RegExp;
 
   constructor({ tokenizerJson, tokenizerConfig }: TokenizerFiles) {
+    checkIds(tokenizerJson);
     const fields = withEquivalents(tokenizerJson);
     this.full = new Engine(fields, tokenizerConfig);
     this.plain = new Engine({ ...fields, added_tokens: [] }, tokenizerConfig);
     const tokens: string[] = [];
-    for (const [token, id] of this.full.get_vocab(true)) {
-      if (!isTokenId(id))
-        throw new Error(
-          `its token ${JSON.stringify(token).slice(0, 80)} has the id ${String(id).slice(0, 40)}`,
-        );
-      tokens[id] = token;
-    }
+    for (const [token, id] of this.full.get_vocab(true)) tokens[id] = token;
     this.tokens = tokens;
     this.vocabSize = tokens.length;
     const added = [...this.full.get_added_tokens_decoder()];
