@@ -58,7 +58,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       components: { securitySchemes },
     },
     transform: ({ schema, url, route }) => ({
-      schema: documented({ url, schema, method: route.method, scope: route.config?.scope }),
+      schema: documented({
+        ...{ url, schema, method: route.method, scope: route.config?.scope },
+        asksForKeys: options.keys.length > 0,
+      }),
       url,
     }),
   });

@@ -7,6 +7,7 @@ import { isSuffix } from '../../core/jobs/fine-tuned-name.ts';
 import { newJobId } from '../../core/jobs/ids.ts';
 import { isEnding, type Job, type JobEvent, type JobRequest, statusOf } from '../../core/jobs/job.ts';
 import { JobStore } from '../../core/jobs/job-store.ts';
+import { redact } from '../../core/privacy/redact.ts';
 import type { LearningLayout } from '../../core/registry/learning-layout.ts';
 import { Turns } from '../../core/turns.ts';
 import { checkInThread } from './check-in-thread.ts';
@@ -134,7 +135,8 @@ export class Jobs {
     this.checkFiles(tenant, order);
     await this.makeRoom(tenant);
     this.lastMs = Math.max(this.now(), this.lastMs + 1);
-    const request: JobRequest = { id: newJobId(), tenant, createdMs: this.lastMs, ...order };
+    const metadata = order.metadata && redacted(order.metadata);
+    const request: JobRequest = { id: newJobId(), tenant, createdMs: this.lastMs, ...order, metadata };
     await this.store.create(request);
     this.remember(request);
     return { request, progress: null, isCancelled: false };
@@ -178,4 +180,11 @@ const queueFull = (waiting: number): MillraceError =>
 
 function refuse(message: string, param: string): never {
   throw new MillraceError('invalid_argument', { message }, { param });
+}
+
+/** A client's notes are stored like all else that it says. */
+function redacted(notes: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(notes).map(([name, note]) => [redact(name).text, redact(note).text]),
+  );
 }

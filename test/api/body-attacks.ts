@@ -227,6 +227,11 @@ const chatCases: BodyAttack[] = [
     body: { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url } }] }] },
     param: 'messages[0]',
   })),
+  ...[null, 5, [], {}, 'x'].map((part) => ({
+    name: `content of ${JSON.stringify(part)}`,
+    body: { messages: [{ role: 'user', content: [part] }] },
+    param: 'messages[0]',
+  })),
   {
     name: 'a file by URL',
     attack: 'T29',

@@ -1,6 +1,7 @@
 /** The API against its own specification, by Schemathesis: it makes requests out of /openapi.json and holds the answers to it. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,10 +28,10 @@ after(() => rmSync(scratch, { recursive: true }));
 const leftOut = ['positive_data_acceptance', 'unsupported_method'];
 
 /** Resolves with what it said. Throws with that when it found something. */
-function run(url: string): Promise<string> {
+function run(url: string, ...more: string[]): Promise<string> {
   const args = ['run', `${url}/openapi.json`, '--max-examples', maxExamples, '--seed', String(fuzzSeed)];
   const checks = ['--exclude-checks', leftOut.join(','), '--request-timeout', '20', '--no-color'];
-  const child = spawn(program, [...args, ...checks], { cwd: scratch, timeout: limitMs });
+  const child = spawn(program, [...args, ...checks, ...more], { cwd: scratch, timeout: limitMs });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => (said += bytes));
   return new Promise((resolve, reject) => {
@@ -49,10 +50,17 @@ const summaryOf = (said: string): string =>
     .trim();
 
 test('with everything that learning adds', { skip, timeout: limitMs }, async (context) => {
-  const gateway = await startLearningGateway({ tenants: ['anonymous'], onProblem: () => {} });
+  const secret = 'a key of the test';
+  const sha256 = createHash('sha256').update(secret).digest('hex');
+  const unlimited = { requestsPerMinute: 0, tokensPerMinute: 0, maxConcurrent: 0 };
+  const keys = [
+    { name: 'tester', sha256, scopes: ['inference' as const, 'versions' as const], ...unlimited },
+  ];
+  const gateway = await startLearningGateway({ tenants: ['tester'], keys, onProblem: () => {} });
+  const authorization = `Bearer ${secret}`;
   try {
-    context.diagnostic(summaryOf(await run(gateway.url)));
-    await stillServes(gateway);
+    context.diagnostic(summaryOf(await run(gateway.url, '--header', `Authorization: ${authorization}`)));
+    await stillServes(gateway, { authorization });
   } finally {
     await gateway.close();
   }

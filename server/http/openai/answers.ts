@@ -271,9 +271,11 @@ export interface Documented {
   readonly schema: object | undefined;
   readonly method: string | readonly string[];
   readonly scope: string | undefined;
+  readonly asksForKeys: boolean;
 }
 
-export function documented({ url, schema = {}, method, scope = 'inference' }: Documented): object {
+export function documented(about: Documented): object {
+  const { url, schema = {}, method, scope = 'inference', asksForKeys } = about;
   const route = `${[method].flat()[0]} ${url}`;
   const answer = answers[route];
   if (answer === undefined) throw new Error(`${route} has no row in ${import.meta.url}`);
@@ -281,7 +283,7 @@ export function documented({ url, schema = {}, method, scope = 'inference' }: Do
   return {
     ...schema,
     ...(route === 'POST /v1/files' ? { consumes: ['multipart/form-data'], body: upload } : {}),
-    ...(isPublic ? {} : { security: [{ key: [] }] }),
+    ...(isPublic || !asksForKeys ? {} : { security: [{ key: [] }] }),
     response: {
       [answer.status ?? 200]: described(answer),
       ...(isPublic ? { 503: described(health) } : { '4xx': refusal, '5xx': refusal }),

@@ -60,8 +60,9 @@ function refuseContentParts(messages: unknown): void {
     const content = message?.content;
     if (message?.role === 'tool' || message?.tool_calls !== undefined) refuseMessage(index, 'tool calls');
     if (!Array.isArray(content)) return;
-    const part = content.find((item: Body | null) => item?.type !== 'text') as Body | undefined;
-    if (part !== undefined) refuseMessage(index, `content of type "${String(part.type).slice(0, 40)}"`);
+    const types = content.map((item: Body | null) => item?.type);
+    const strange = types.findIndex((type) => type !== 'text');
+    if (strange >= 0) refuseMessage(index, `content of type "${String(types[strange]).slice(0, 40)}"`);
   });
 }
 
