@@ -8,7 +8,7 @@ import { readAll } from '../../core/feedback/log-reader.ts';
 import { LogWriter } from '../../core/feedback/log-writer.ts';
 import { readIfThere } from '../../core/read-if-there.ts';
 import { replaceFile } from '../../core/replace-file.ts';
-import { anyOf, fieldsOf, isCount, isNumber, isText, listOf, maybe, oneOf } from '../../core/shape.ts';
+import { fieldsOf, isCount, isNumber, isText, listOf, maybe, type Shape } from '../../core/shape.ts';
 import { sync } from '../../core/sync.ts';
 import type { StoredEncoding, StoredEntry } from './entry.ts';
 
@@ -21,27 +21,38 @@ export type Change =
   /** How many changes a tenant has seen. */
   | { readonly type: 'revision'; readonly tenant: string; readonly count: number };
 
+const isVector = (value: unknown): boolean =>
+  typeof value === 'string' && Buffer.from(value, 'base64').length % 4 === 0;
+
+const encoding = { vector: isVector, contextVector: maybe(isVector), encoder: maybe(isText) };
+
 const isEntry = fieldsOf({
   id: isText,
   tenant: isText,
   account: isText,
   model: isText,
   question: isText,
+  context: maybe(isText),
   answer: isText,
   source: maybe(isText),
   createdMs: isNumber,
   expiresMs: isNumber,
-  vector: (value) => typeof value === 'string' && Buffer.from(value, 'base64').length % 4 === 0,
+  ...encoding,
 });
 
-const isChange = anyOf(
-  fieldsOf({ type: oneOf('put'), entry: isEntry, leaving: listOf(isText) }),
-  fieldsOf({ type: oneOf('delete'), tenant: isText, ids: listOf(isText) }),
-  fieldsOf({ type: oneOf('revision'), tenant: isText, count: isCount }),
-);
+const shapes: Readonly<Record<Change['type'], Shape>> = {
+  put: fieldsOf({ entry: isEntry, leaving: listOf(isText) }),
+  delete: fieldsOf({ tenant: isText, ids: listOf(isText) }),
+  encoded: fieldsOf({ tenant: isText, id: isText, by: fieldsOf(encoding) }),
+  revision: fieldsOf({ tenant: isText, count: isCount }),
+};
 
 /** Null for a line that a damaged disk has made another. */
-const parseChange = (json: unknown): Change | null => (isChange(json) ? (json as Change) : null);
+function parseChange(json: unknown): Change | null {
+  const { type } = Object(json) as { readonly type?: unknown };
+  const isKnown = typeof type === 'string' && Object.hasOwn(shapes, type);
+  return isKnown && shapes[type as Change['type']](json) ? (json as Change) : null;
+}
 
 const limits = { segmentBytes: 64 * 2 ** 20, totalBytes: Number.POSITIVE_INFINITY, maxPending: 1_024 };
 /** Lines that are made at once when the log is written anew: the event loop goes on in between. */

@@ -225,6 +225,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     call: ({ tenant }) => ({ path: `/admin/trials?tenant=${tenant}` }),
     others: allTenants,
   },
+  'admin GET /admin/replicas': { scope: 'admin', others: allTenants },
   'admin GET /admin/bases': { scope: 'admin', others: allTenants },
   'admin POST /admin/base': {
     scope: 'admin',

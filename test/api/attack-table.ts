@@ -165,6 +165,10 @@ export const attackTable: Readonly<Record<AttackId, Attack>> = {
     proofs: [
       [siege, 'T32 a server with its trainer listens on the two addresses that it says, and on no other'],
       ['test/packages.test.ts', 'neither the trainer nor an engine host can open a socket of its own'],
+      [
+        'server/cluster/versions.test.ts',
+        'the server gives nothing away without its token, outside of a manifest, or by any other path',
+      ],
     ],
   },
   T33: {
@@ -204,7 +208,18 @@ export const attackTable: Readonly<Record<AttackId, Attack>> = {
   },
   T38: {
     what: 'a Redis that is down, slow or read-only',
-    not: 'one server alone, which this version is, keeps its limits in memory and asks no other program',
+    proofs: [
+      [
+        'server/redis/redis-link.test.ts',
+        'many commands on a Redis that is stopped all fail within the deadline',
+      ],
+      ['test/redis/faults.test.ts', '{fault.name}: each call fails in time, and works again when it is over'],
+      [
+        'test/redis/key-limits.test.ts',
+        'without Redis limited keys get 503 with a time to retry, others are answered: closed',
+      ],
+      ['test/redis/servers.test.ts', 'start without Redis, and find it when it comes'],
+    ],
   },
   T39: {
     what: 'packages that were changed on their way',

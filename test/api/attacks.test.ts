@@ -6,6 +6,7 @@ import { type AddressInfo, connect, Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { systemClock } from '../../core/clock.ts';
+import { MemoryLimits } from '../../server/admission/memory-limits.ts';
 import { TokenBucket } from '../../server/admission/rate-limit.ts';
 import { Accounts, type ApiKey } from '../../server/http/auth.ts';
 import * as adminSchemas from '../../server/http/openai/admin-schemas.ts';
@@ -161,7 +162,7 @@ test('T17 while the longest text is cut into tokens, others are answered', async
 test('T25 a key is compared in constant time with each one that is known', () => {
   const accounts = new Accounts(
     Array.from({ length: 1_000 }, (_, index) => keyOf(`key-${index}`)),
-    systemClock,
+    new MemoryLimits(systemClock),
   );
   const medianOf = (work: () => unknown): number => {
     const times = Array.from({ length: 201 }, () => {

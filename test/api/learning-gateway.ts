@@ -55,6 +55,7 @@ export async function startLearningGateway(options: LearningGatewayOptions): Pro
           maxEntries: 100,
           maxPerAccount: 50,
           embed: fakeEncoder().embed,
+          encoder: 'words',
           thresholds: { similarity: 0.8, namedSimilarity: 0.7 },
           ttlMs: 3_600_000,
           maxWaitMs: 1_000,

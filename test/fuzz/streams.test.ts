@@ -231,14 +231,29 @@ async function damaged(lines: readonly object[], open: (folder: string) => Promi
 
 const many = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => make(index));
-const records = [...many(20, (index) => ({ ...record, id: `fb-${index}` })), undo];
+const remembered: LogRecord = {
+  type: 'memory',
+  id: 'm-1',
+  receivedAt: '2026-01-02T03:04:05.000Z',
+  tenant: 't',
+  origin: 'here',
+  change: {
+    kind: 'put',
+    entry: {
+      ...{ id: 'mem-1', tenant: 't', account: 'a', model: 'm', question: 'q', context: null, answer: 'x' },
+      ...{ source: null, createdMs: 1, expiresMs: 2 },
+    },
+  },
+};
+const records = [...many(20, (index) => ({ ...record, id: `fb-${index}` })), undo, remembered];
 
 test('damaged logs of feedback', { timeout: 120_000 }, async (context) => {
   const attempted = await damaged(records, async (folder) => {
     for await (const { record: read } of readAll(folder, parseLogRecord)) {
       // What the trainer and the memory take for granted.
       assert.equal(typeof read.tenant, 'string');
-      if (read.type === 'undo') assert.ok((read.rows ?? []).every((row) => typeof row === 'string'));
+      if (read.type === 'memory') assert.equal(typeof read.change.kind, 'string');
+      else if (read.type === 'undo') assert.ok((read.rows ?? []).every((row) => typeof row === 'string'));
       else {
         assert.equal(typeof (read.answer + read.account + read.model), 'string');
         const { context: said } = read;
@@ -255,12 +270,12 @@ test('damaged logs of feedback', { timeout: 120_000 }, async (context) => {
 });
 
 test('trees that are nearly records', async () => {
-  for (const original of [record, undo]) {
+  for (const original of [record, undo, remembered]) {
     await tryAll(
       mutatedJson(original),
       (json) => {
         const parsed = parseLogRecord(json);
-        if (parsed === null || parsed.type === 'undo') return;
+        if (parsed?.type !== 'feedback') return;
         assert.equal(typeof parsed.signal.kind, 'string');
         JSON.stringify(parsed);
       },
@@ -314,7 +329,8 @@ async function damagedMemory() {
     expiresMs: 2,
   };
   for (const id of many(8, (index) => `mem-${index}`)) {
-    await store.put({ ...entry, id, question: `What is ${id}?` }, bagOfWords(id));
+    const by = { vector: bagOfWords(id), contextVector: null, encoder: 'words' };
+    await store.put({ ...entry, context: null, id, question: `What is ${id}?` }, by);
   }
   await store.delete('t', ({ id }) => id === 'mem-3');
   await store.close();
