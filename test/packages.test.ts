@@ -211,9 +211,17 @@ test('neither the trainer nor an engine host can open a socket of its own', () =
     assert.ok(opensSockets(text));
 });
 
+/** The global one, and none that was handed in. */
+const callsFetch = (text: string): boolean =>
+  /\bfetch\(/.test(text) && !/\bfetch: |[{,]\s*fetch\s*[,}]/.test(text);
+
 function opensSockets(text: string): boolean {
   const specifiers = importsOf(text);
-  if (specifiers.some((specifier) => networked.test(specifier)) || /\bfetch\(|\bWebSocket\b/.test(text))
+  if (
+    specifiers.some((specifier) => networked.test(specifier)) ||
+    callsFetch(text) ||
+    /\bWebSocket\b/.test(text)
+  )
     return true;
   const numNet = specifiers.filter((specifier) => specifier === 'node:net').length;
   const named = [...text.matchAll(netImport)].map((match) => match[1]!.split(',').map((name) => name.trim()));
