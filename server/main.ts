@@ -1,5 +1,6 @@
 /** The server as a whole, the only file that wires its parts: configuration → models → engines → apps → listeners. */
 import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../core/clock.ts';
 import { MillraceError } from '../core/errors.ts';
 import { BaseSwap, type BaseSwapParts } from './base-swap.ts';
@@ -39,8 +40,10 @@ export interface RunningServer {
   readonly url: string;
   readonly adminUrl: string;
   readonly models: readonly ServedModel[];
-  /** Refuses new requests, lets running ones finish, then ends the engines. */
+  /** Says that it is not ready, accepts requests a while longer, lets those that run finish, then ends the engines. */
   close(): Promise<void>;
+  /** While it closes: requests that still run end with an error. Resolves when the engines are gone. */
+  cutOff(): Promise<void>;
 }
 
 function limitsOf(config: Config): HttpLimits {
@@ -171,13 +174,21 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
   const { metrics, tracing, onStep } = telemetry;
   const readiness = { draining: false };
   const apps: App[] = [];
-  const close = async (): Promise<void> => {
-    readiness.draining = true;
-    await Promise.all(apps.map(closeApp));
-    await learning?.close();
+  const closeModels = async (): Promise<void> => {
     await Promise.all(catalogue.list().map((model) => closeModel(model)));
+  };
+  const close = async (): Promise<void> => {
+    // The operator's listener last: whoever watches the end can do so until it comes.
+    for (const app of apps) await closeApp(app);
+    await learning?.close();
+    await closeModels();
     await cluster?.close();
     await telemetry.close();
+  };
+  const drain = async (): Promise<void> => {
+    readiness.draining = true;
+    await pause(config['server.drainDelayMs']);
+    await close();
   };
   try {
     cluster = openCluster(config, { metrics: metrics.cluster, info, warn });
@@ -206,7 +217,7 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
     requests.watch(app.server);
     const url = await listen(app, config['server.host'], config['server.port']);
     const adminUrl = await listen(admin, config['admin.host'], config['admin.port']);
-    return { url, adminUrl, models: catalogue.list(), close };
+    return { url, adminUrl, models: catalogue.list(), close: drain, cutOff: closeModels };
   } catch (error) {
     await close();
     throw error;

@@ -15,12 +15,22 @@ export interface Served {
   said(): string;
 }
 
+export interface ServeOptions {
+  readonly cwd?: string;
+  readonly startMs: number;
+  /** Variables beside PATH. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Is told of the process at once, before it serves. */
+  readonly onSpawn?: (child: ChildProcess) => void;
+}
+
 /** `millrace serve` with these arguments. A start that fails, or takes longer, leaves nothing behind. */
 export function serve(
   args: readonly string[],
-  { cwd, startMs }: { readonly cwd?: string; readonly startMs: number },
+  { cwd, startMs, env, onSpawn }: ServeOptions,
 ): Promise<Served> {
-  const child = spawn(process.execPath, [program, 'serve', ...args], { cwd, env: programEnv });
+  const child = spawn(process.execPath, [program, 'serve', ...args], { cwd, env: { ...programEnv, ...env } });
+  onSpawn?.(child);
   const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
   let said = '';
   return new Promise((resolve, reject) => {
