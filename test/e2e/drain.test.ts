@@ -3,8 +3,10 @@
  * long, and that nothing of it is left.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -21,6 +23,7 @@ const root = mkdtempSync(join(tmpdir(), 'millrace-drain-'));
 const model = new TinyModel(root);
 const deadlineMs = 10_000;
 const probeEveryMs = 50;
+const delayMs = 1_500;
 
 before(() => model.import());
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -80,7 +83,7 @@ class Balancer {
 }
 
 test('behind a load balancer no request fails: streams, whole answers, and those on connections that were idle', async () => {
-  const server = await start('--server-drain-delay-ms', '800');
+  const server = await start('--server-drain-delay-ms', String(delayMs));
   const tree = processTree(server.child.pid!);
   const balancer = new Balancer(server.url);
   const heard: Heard[] = [];
@@ -92,7 +95,7 @@ test('behind a load balancer no request fails: streams, whole answers, and those
   const idle = Array.from({ length: 4 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
   for (const agent of idle) await exchange(server.url, ask(false, 2), agent);
   const running = [balancer.run(), ...Array.from({ length: 16 }, (_, index) => client(index % 2 === 0))];
-  await sleep(400);
+  await until('there is traffic', 30_000, () => heard.length > 24);
   const sentMs = performance.now();
   server.child.kill('SIGTERM');
   // Before anybody has told them: on the connection that they have.
@@ -103,7 +106,10 @@ test('behind a load balancer no request fails: streams, whole answers, and those
   assert.equal(code, 0);
   const failed = heard.filter((each) => endingOf(each).kind !== 'answer');
   assert.deepEqual(failed, []);
-  assert.ok(heard.filter(({ startMs }) => startMs < sentMs).length > 20, `only ${heard.length} requests`);
+  assert.ok(
+    heard.some(({ startMs, endMs }) => startMs < sentMs && endMs > sentMs),
+    'some were being answered',
+  );
   for (const each of late) {
     assert.deepEqual([each.status, each.isReused, each.headers.connection], [200, true, 'close']);
   }
@@ -113,9 +119,23 @@ test('behind a load balancer no request fails: streams, whole answers, and those
     unready.every(({ atMs }) => atMs > lastReadyMs),
     'not ready once, not ready for good',
   );
-  assert.ok(unready[0]!.atMs - sentMs < 200, 'at once');
+  assert.ok(unready[0]!.atMs - sentMs < delayMs / 2, 'at once');
   const shownMs = unready.at(-1)!.atMs - sentMs;
-  assert.ok(shownMs > 800 - 3 * probeEveryMs, `it was to be seen for ${shownMs} ms`);
+  assert.ok(shownMs > delayMs - 10 * probeEveryMs, `it was to be seen for ${shownMs} ms`);
+});
+
+test('a connection on which nothing was said does not hold up the end', async () => {
+  const server = await start();
+  const silent = connect(Number(new URL(server.url).port), '127.0.0.1');
+  await once(silent, 'connect');
+  const isClosed = once(silent, 'close');
+  silent.resume();
+  await sleep(100);
+  const sentMs = performance.now();
+  server.child.kill('SIGTERM');
+  assert.equal(await server.exit, 0);
+  assert.ok(performance.now() - sentMs < 6_000);
+  await isClosed;
 });
 
 test('whoever takes longer than the drain is told so, and the end is not put off', async () => {
@@ -148,11 +168,11 @@ test('a second SIGTERM ends at once, and everything with it', async () => {
   const server = await start('--server-drain-delay-ms', '20000');
   const tree = processTree(server.child.pid!);
   server.child.kill('SIGTERM');
-  await sleep(400);
+  await sleep(1_000);
   assert.ok(isRunning(server.child.pid!), 'the first one waits');
   const sentMs = performance.now();
   server.child.kill('SIGTERM');
   assert.equal(await server.exit, 1);
-  assert.ok(performance.now() - sentMs < 500);
+  assert.ok(performance.now() - sentMs < 1_000);
   assert.equal(await isGone(server, tree), 1);
 });
