@@ -100,7 +100,13 @@ test('under a short storm of faults every promise is kept', async (context) => {
   const prepared = await prepareModels();
   context.after(() => rmSync(prepared.root, { recursive: true, force: true }));
   const log = (line: string): void => context.diagnostic(line);
-  const { complaints, said, endings, learned } = await runChaos({ seed: 4, seconds: 10, prepared, log });
+  const { complaints, said, endings, learned } = await runChaos({
+    seed: 4,
+    seconds: 10,
+    replicas: 1,
+    prepared,
+    log,
+  });
   assert.deepEqual(complaints, [], said.slice(-20_000));
   assert.ok(endings.answer! > 50 && learned.rows > 0, JSON.stringify({ endings, learned }));
 });

@@ -39,10 +39,10 @@ async function all<T>(folder: string): Promise<T[]> {
 }
 
 /** What a folder says of its rows at this moment. */
-async function readRows(layout: LearningLayout) {
+async function readRows(layout: LearningLayout, { trainer } = layout) {
   const rows = (await all<LogRecord>(layout.feedback)).filter((record) => record.type === 'feedback');
   const fates = new Map((await all<Fate>(layout.fates)).map((fate) => [fate.id, fate.state]));
-  const lines = Object.values((await LineStore.open(join(layout.trainer, 'lines'))).all());
+  const lines = Object.values((await LineStore.open(join(trainer, 'lines'))).all());
   const waiting = new Set(lines.flatMap((line) => line.waiting.map(({ example }) => example.id)));
   return { rows, fates, waiting };
 }
@@ -59,10 +59,16 @@ export async function learnedIn(folder: string): Promise<Omit<Learned, 'versions
   };
 }
 
+export interface CheckOptions {
+  readonly lessons: readonly Lesson[];
+  /** Folder of whoever trains; fates and versions of others follow with a delay. */
+  readonly learner: string;
+}
+
 /** To be called when no process works on the folder. */
-export async function checkLearning(folder: string, lessons: readonly Lesson[]): Promise<Findings> {
+export async function checkLearning(folder: string, { lessons, learner }: CheckOptions): Promise<Findings> {
   const layout = learningLayout(folder);
-  const { rows, fates, waiting } = await readRows(layout);
+  const { rows, fates, waiting } = await readRows(layout, learningLayout(learner));
   const { complaints, manifests } = await checkVersions(layout);
   complaints.push(...(await damagedLines(layout)));
   const idsOf = (responseId: string): string[] =>
@@ -70,7 +76,7 @@ export async function checkLearning(folder: string, lessons: readonly Lesson[]):
   const stateOf = (id: string): string | null => fates.get(id)?.kind ?? (waiting.has(id) ? 'waits' : null);
   for (const lesson of lessons) complaints.push(...checkLesson(lesson, idsOf(lesson.responseId), stateOf));
   const isOnDisk = new Set(manifests.map(({ id }) => id));
-  for (const { id } of rows) {
+  for (const { id } of folder === learner ? rows : []) {
     const state = fates.get(id);
     if (state?.kind === 'trained' && !isOnDisk.has(state.version))
       complaints.push(`row ${id} is told to be in ${state.version}, which is not there`);

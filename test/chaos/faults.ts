@@ -2,7 +2,9 @@
 
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Turns } from '../../core/turns.ts';
 import { modelName } from '../e2e/tiny-model.ts';
+import type { RedisServer } from '../redis/redis-server.ts';
 import type { Cluster, Member } from './cluster.ts';
 import { exchange } from './exchange.ts';
 import type { Role } from './processes.ts';
@@ -10,9 +12,12 @@ import type { DiskFault, Fault, OperatorMove } from './schedule.ts';
 import { operator, tenants } from './tenants.ts';
 
 const operatorMs = 10_000;
+export const redisName = 'redis';
+const awayMs = 700;
 
 /** Resolves when it is over, for whoever it was done to may be gone by then. */
 export async function inflict(cluster: Cluster, fault: Fault): Promise<string> {
+  if (fault.target === redisName) return strike(cluster.redis!, fault);
   const { member, child } = cluster.find(fault.target);
   const { gateway, clock } = member;
   switch (fault.kind) {
@@ -34,6 +39,28 @@ export async function inflict(cluster: Cluster, fault: Fault): Promise<string> {
     case 'rollback':
       return operate(cluster, member, fault);
   }
+}
+
+/** Redis is one process, which its supervisor starts again after a moment. */
+const strike = turnsOf(async (redis: RedisServer, fault: Fault): Promise<string> => {
+  if (fault.kind === 'stop') {
+    redis.signal('SIGSTOP');
+    await sleep(fault.forMs);
+    redis.signal('SIGCONT');
+    return 'stopped, and not any more';
+  }
+  await redis.kill();
+  // What it was told last may be lost with it.
+  if (fault.kind === 'restart') redis.forget();
+  await sleep(awayMs);
+  await redis.start();
+  return fault.kind === 'restart' ? 'away, and empty when it came back' : 'away, and back';
+});
+
+/** One after the other. */
+function turnsOf<A extends readonly unknown[], R>(work: (...of: A) => Promise<R>): (...of: A) => Promise<R> {
+  const turns = new Turns();
+  return (...of) => turns.run(() => work(...of));
 }
 
 async function signal(

@@ -9,12 +9,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRng } from '../../core/rng.ts';
 import { TinyModel } from '../e2e/tiny-model.ts';
+import { RedisServer } from '../redis/redis-server.ts';
 import { checkLearning, checkNamed, type Learned, learnedIn } from './check-learning.ts';
 import { leftovers } from './check-leftovers.ts';
 import { complaintsAboutRequests } from './check-requests.ts';
 import { Cluster, inability } from './cluster.ts';
-import { exchange } from './exchange.ts';
-import { inflict } from './faults.ts';
+import { exchange, type Heard } from './exchange.ts';
+import { inflict, redisName } from './faults.ts';
 import type { Gateway } from './gateway.ts';
 import { type Planned, scheduleOf, textOf } from './schedule.ts';
 import { Teaching } from './teaching.ts';
@@ -24,6 +25,8 @@ import { type Noted, Traffic } from './traffic.ts';
 export interface RunOptions {
   readonly seed: number;
   readonly seconds: number;
+  /** Gateways; more than one share a Redis. */
+  readonly replicas: number;
   readonly prepared: Prepared;
   readonly log: (line: string) => void;
 }
@@ -52,28 +55,38 @@ const settleMs = 45_000;
 const pollMs = 100;
 const askMs = 5_000;
 
-export async function runChaos({ seed, seconds, prepared, log }: RunOptions): Promise<Report> {
+export async function runChaos({ seed, seconds, replicas, prepared, log }: RunOptions): Promise<Report> {
   const root = mkdtempSync(join(tmpdir(), `millrace-chaos-${seed}-`));
   const model = new TinyModel(root);
   cpSync(join(prepared.root, 'models'), model.modelsDir, { recursive: true });
   cpSync(join(prepared.root, 'checkpoint'), join(root, 'checkpoint'), { recursive: true });
   const unable = inability();
-  const cluster = new Cluster({ root, model, encoder: prepared.encoder }, unable);
+  const redis = replicas === 1 ? null : await RedisServer.start();
+  // Several servers are enough to do for a small machine.
+  const encoder = replicas === 1 ? prepared.encoder : '';
+  const cluster = new Cluster({ root, model, encoder, replicas, redis }, unable);
   // Whoever ends this process leaves nothing mounted and nothing running.
   const close = (): void => cluster.close();
   process.once('exit', close);
   try {
     await cluster.start(prepared.base);
     const gateways = cluster.gateways.map(({ name }) => name);
-    const schedule = scheduleOf({ seed, seconds, gateways, others: [], unable });
+    const schedule = scheduleOf({
+      seed,
+      seconds,
+      gateways,
+      others: redis === null ? [] : [redisName],
+      unable,
+    });
     log(`seed ${seed}, ${seconds} s, ${schedule.length} faults:`);
     for (const planned of schedule) log(`  ${textOf(planned)}`);
     for (const [kind, reason] of unable) log(`  without ${kind}: ${reason}`);
-    const found = await suffer(cluster, prepared.encoder, { seed, seconds, schedule, log });
+    const found = await suffer(cluster, encoder, { seed, seconds, schedule, log });
     return { seed, faults: countBy(schedule, ({ fault }) => fault.kind), ...found };
   } finally {
     close();
     process.off('exit', close);
+    await redis?.close();
     rmSync(root, { recursive: true, force: true });
   }
 }
@@ -88,7 +101,7 @@ async function suffer(
   { seed, seconds, schedule, log }: Sufferings,
 ): Promise<Omit<Report, 'seed' | 'faults'>> {
   const { gateways } = cluster;
-  const clients = { stream: 3, whole: 2, leaver: 1, vector: 1 };
+  const clients = { stream: 3, whole: 2, leaver: 1, vector: encoder === '' ? 0 : 1 };
   const noted: Noted[] = [];
   const note = (each: Noted): void => void noted.push(each);
   const traffic = new Traffic({ seed, gateways, encoder, clients, note });
@@ -108,11 +121,14 @@ async function suffer(
     noted.flatMap(({ ending }) => (ending.kind === 'answer' ? [ending.version ?? ''] : [])),
   );
   let learned: Learned = { rows: 0, trained: 0, dropped: 0, waiting: 0, versions: 0 };
-  for (const gateway of gateways) {
-    complaints.push(...(await endsWell(gateway)));
-    const found = await checkLearning(gateway.learningDir, teaching.lessons);
-    complaints.push(...found.complaints, ...(await checkNamed(gateway.learningDir, versions)));
-    learned = found.learned;
+  const { lessons } = teaching;
+  const learner = cluster.learner.learningDir;
+  for (const gateway of gateways) complaints.push(...(await endsWell(gateway)));
+  complaints.push(...(await checkNamed(learner, versions)));
+  for (const { name, learningDir } of gateways) {
+    const found = await checkLearning(learningDir, { lessons, learner });
+    complaints.push(...found.complaints.map((complaint) => `${name}: ${complaint}`));
+    if (learningDir === learner) learned = found.learned;
   }
   for (const gateway of gateways) complaints.push(...(await comesBack(gateway, cluster)));
   complaints.push(...gateways.flatMap((gateway) => gateway.complaints), ...cluster.orphans.found);
@@ -148,18 +164,22 @@ async function recovers(cluster: Cluster, teaching: Teaching, seed: number): Pro
     if (!(await until(() => isIdle(gateway))))
       complaints.push(`${gateway.name} counts requests that have ended`);
   }
-  const [first] = cluster.gateways;
   const last = await teaching.teach(createRng(seed + 1_000_003));
   if (last === null || last.ids.size === 0) return [...complaints, 'a correction is not taken any more'];
   const open = new Map(
     teaching.lessons.flatMap(({ ids, tenant }) => [...ids].map((id) => [id, tenant] as const)),
   );
-  await until(async () => {
-    for (const [id, tenant] of open) if (await hasFate(first!, id, tenant)) open.delete(id);
-    return open.size === 0;
-  });
-  for (const id of open.keys()) complaints.push(`row ${id} has no fate after ${settleMs} ms of peace`);
-  if (!(await until(() => isLearning(first!)))) complaints.push('nothing is learned any more');
+  for (const gateway of cluster.gateways) {
+    const unknown = new Map(open);
+    await until(async () => {
+      for (const [id, tenant] of unknown) if (await hasFate(gateway, id, tenant)) unknown.delete(id);
+      return unknown.size === 0;
+    });
+    for (const id of unknown.keys())
+      complaints.push(`row ${id} has no fate at ${gateway.name} after ${settleMs} ms of peace`);
+  }
+  if (!(await until(() => isLearning(cluster.learner)))) complaints.push('nothing is learned any more');
+  if (!(await until(() => isOfOneMind(cluster)))) complaints.push('aliases differ between servers');
   return complaints;
 }
 
@@ -192,6 +212,14 @@ async function isLearning({ learningDir }: Gateway): Promise<boolean> {
   return after.waiting === 0 || after.trained + after.dropped > before.trained + before.dropped;
 }
 
+/** All serve the same. */
+async function isOfOneMind({ gateways }: Cluster): Promise<boolean> {
+  const heard = await Promise.all(gateways.map(({ adminUrl }) => get(adminUrl, '/admin/learning')));
+  const tenantsOf = ({ status, text }: Heard): string | null =>
+    status === 200 ? JSON.stringify((JSON.parse(text) as { tenants: object }).tenants) : null;
+  return new Set(heard.map(tenantsOf)).size === 1;
+}
+
 async function isIdle({ adminUrl }: Gateway): Promise<boolean> {
   const { status, text } = await get(adminUrl, '/admin/models');
   if (status !== 200) return false;
@@ -212,7 +240,9 @@ async function comesBack(gateway: Gateway, { orphans }: Cluster): Promise<string
   await gateway.start();
   const hasTrainer = async (): Promise<boolean> => {
     const { text } = await get(gateway.adminUrl, '/admin/learning');
-    return (JSON.parse(text) as { trainer: { state: string } }).trainer.state === 'ready';
+    return ['ready', 'elsewhere'].includes(
+      (JSON.parse(text) as { trainer: { state: string } }).trainer.state,
+    );
   };
   if (!(await until(hasTrainer))) complaints.push(`the trainer of ${gateway.name} did not come back`);
   complaints.push(...leftovers(gateway.learningDir));
