@@ -1,5 +1,6 @@
 /** The server as a whole, the only file that wires its parts: configuration → models → engines → apps → listeners. */
 import type { AddressInfo } from 'node:net';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../core/clock.ts';
 import { MillraceError } from '../core/errors.ts';
 import { BaseSwap, type BaseSwapParts } from './base-swap.ts';
@@ -27,6 +28,8 @@ import {
 import { openTelemetry, type Telemetry } from './telemetry-setup.ts';
 
 const idleSweepMs = 50;
+/** Whoever has connected before the listener closed says within this what it wants. */
+const silentMs = 1_000;
 
 type App = Awaited<ReturnType<typeof createApp>>;
 
@@ -40,8 +43,10 @@ export interface RunningServer {
   readonly url: string;
   readonly adminUrl: string;
   readonly models: readonly ServedModel[];
-  /** Refuses new requests, lets running ones finish, then ends the engines. */
+  /** Says that it is not ready, accepts requests a while longer, lets those that run finish, then ends the engines. */
   close(): Promise<void>;
+  /** While it closes: requests that still run end with an error. Resolves when the engines are gone. */
+  cutOff(): Promise<void>;
 }
 
 function limitsOf(config: Config): HttpLimits {
@@ -72,10 +77,21 @@ async function listen(app: App, host: string, port: number): Promise<string> {
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`;
 }
 
-/** A connection whose answer ends after the close began stays open, idle; those are closed as they appear. */
-async function closeApp(app: App): Promise<void> {
+/** A listener, and the requests that have come to it. */
+interface Listener {
+  readonly app: App;
+  readonly requests: OpenRequests;
+}
+
+async function closeListener({ app, requests }: Listener): Promise<void> {
+  // A connection whose answer ends after the close began stays open, idle; those are closed as they appear.
   const timer = setInterval(() => app.server.closeIdleConnections(), idleSweepMs);
-  await app.close().finally(() => clearInterval(timer));
+  const closed = app.close().finally(() => clearInterval(timer));
+  // One on which nothing was ever said does not count as idle.
+  const spoken = pause(silentMs).then(() => requests.none());
+  await Promise.race([closed, spoken]);
+  app.server.closeAllConnections();
+  await closed;
 }
 
 interface ModelWatch {
@@ -172,14 +188,24 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
   });
   const { metrics, tracing, onStep } = telemetry;
   const readiness = { draining: false };
-  const apps: App[] = [];
-  const close = async (): Promise<void> => {
-    readiness.draining = true;
-    await Promise.all(apps.map(closeApp));
-    await learning?.close();
+  const listeners: Listener[] = [];
+  const closeModels = async (): Promise<void> => {
     await Promise.all(catalogue.list().map((model) => closeModel(model)));
+  };
+  const close = async (): Promise<void> => {
+    // The operator's listener last: whoever watches the end can do so until it comes.
+    for (const listener of listeners) await closeListener(listener);
+    await learning?.close();
+    await closeModels();
     await cluster?.close();
     await telemetry.close();
+  };
+  const drain = async (): Promise<void> => {
+    readiness.draining = true;
+    await pause(config['server.drainDelayMs']);
+    // Whoever has connected by now is let in: a turn of the event loop empties the listener's queue.
+    for (let turn = 0; turn < 2; turn++) await nextTurn();
+    await close();
   };
   try {
     cluster = openCluster(config, { metrics: metrics.cluster, info, warn });
@@ -204,11 +230,11 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
       learning,
     };
     const [app, admin] = [await createApp(options), await createAdminApp(options)];
-    apps.push(app, admin);
-    requests.watch(app.server);
+    listeners.push({ app, requests }, { app: admin, requests: new OpenRequests() });
+    for (const listener of listeners) listener.requests.watch(listener.app.server);
     const url = await listen(app, config['server.host'], config['server.port']);
     const adminUrl = await listen(admin, config['admin.host'], config['admin.port']);
-    return { url, adminUrl, models: catalogue.list(), close };
+    return { url, adminUrl, models: catalogue.list(), close: drain, cutOff: closeModels };
   } catch (error) {
     await close();
     throw error;

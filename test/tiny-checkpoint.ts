@@ -1,5 +1,5 @@
 /** A decoder of two layers with random weights that reads characters: the printable ones up to "|". */
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fixturePath } from './root.ts';
 
@@ -22,9 +22,12 @@ export const tinyTokenizerConfig = {
   chat_template: '{% for m in messages %}{{ m.role[0] }}:{{ m.content }}|{% endfor %}a:',
 };
 
-/** The fixture's weights behind this tokenizer. */
-export function writeTinyCheckpoint(path: string): void {
+/** The fixture's weights behind this tokenizer; positions are computed, so that it may have as many as are wanted. */
+export function writeTinyCheckpoint(path: string, maxContext = 128): void {
   cpSync(fixturePath('decoders/smollm2'), path, { recursive: true });
+  const config = join(path, 'config.json');
+  const described = JSON.parse(readFileSync(config, 'utf8')) as object;
+  writeFileSync(config, JSON.stringify({ ...described, max_position_embeddings: maxContext }));
   writeFileSync(join(path, 'tokenizer.json'), JSON.stringify(tinyTokenizer));
   writeFileSync(join(path, 'tokenizer_config.json'), JSON.stringify(tinyTokenizerConfig));
 }

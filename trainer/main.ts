@@ -51,7 +51,9 @@ process.on('message', (message: ToTrainer) => {
   if (message.kind === 'load') pace.told(message.isBusy);
   else closing.abort();
 });
-for (const event of ['disconnect', 'SIGTERM', 'SIGINT'] as const) process.on(event, () => closing.abort());
+for (const event of ['SIGTERM', 'SIGINT'] as const) process.on(event, () => closing.abort());
+// Without the server there is no one to work for, and the next one's trainer waits for the lock: as if killed, see Trainer.
+process.on('disconnect', () => process.exit());
 
 interface Stores {
   readonly lines: LineStore;

@@ -15,8 +15,9 @@ const newline = 10;
 
 /**
  * The next records, some hundred kilobytes of them; none when all was read. A segment that was deleted meanwhile is
- * skipped. `parse` turns a line's JSON into a record, and null leaves the line out. A position that is no longer the
- * beginning of a line, since the writer took back what was not durable yet, counts as the segment's beginning.
+ * skipped. `parse` turns a line's JSON into a record, and null leaves the line out. A position behind the end of the last
+ * segment, or that is not the beginning of a line, is that of lines which the machine has lost: it counts as the segment's
+ * beginning.
  */
 export async function readLog<T>(
   folder: string,
@@ -24,10 +25,12 @@ export async function readLog<T>(
   parse: (json: unknown) => T | null,
 ): Promise<{ records: Read<T>[]; position: Position }> {
   let position = from;
-  for (const segment of await listSegments(folder)) {
+  const segments = await listSegments(folder);
+  for (const segment of segments) {
     if (segment < position.segment) continue;
     if (segment > position.segment) position = { segment, offset: 0 };
-    const read = await readSegment(folder, position, parse);
+    const isLast = segment === segments.at(-1);
+    const read = await readSegment(folder, position, { parse, isLast });
     position = read.position;
     if (read.records.length > 0) return { records: read.records, position };
   }
@@ -37,15 +40,16 @@ export async function readLog<T>(
 async function readSegment<T>(
   folder: string,
   from: Position,
-  parse: (json: unknown) => T | null,
+  { parse, isLast }: { readonly parse: (json: unknown) => T | null; readonly isLast: boolean },
 ): Promise<{ records: Read<T>[]; position: Position }> {
   const nothing = { records: [], position: from };
   const file = await openSegment(folder, from.segment);
   if (file === null) return nothing;
   try {
     const { segment } = from;
-    // Most looks find nothing new: those cost no buffer.
-    if ((await file.stat()).size === from.offset) return nothing;
+    const { size } = await file.stat();
+    // Most looks find nothing new: those cost no buffer. What was taken back behind it has come again in the next segment.
+    if (size === from.offset || (size < from.offset && !isLast)) return nothing;
     for (let offset = await lineStart(file, from.offset); ; ) {
       const bytes = await readLines(file, offset);
       if (bytes === null) {

@@ -34,8 +34,8 @@ export class LogWriter {
   private pending: Pending[] = [];
   private flushing: Promise<void> | null = null;
   private isClosed = false;
-  /** Set when a failed write could not be taken back: what is in the file is then unknown. */
-  private isBroken = false;
+  /** A write has failed, and what it left behind the last durable line is still there. */
+  private isDirty = false;
 
   private constructor(folder: string, limits: LogLimits, file: FileHandle, at: Position) {
     this.folder = folder;
@@ -60,7 +60,7 @@ export class LogWriter {
    * disk says when it cannot be written: the line is then not in the log.
    */
   async append(record: object): Promise<Position> {
-    if (this.isClosed || this.isBroken) throw new Error(`the log is ${this.isClosed ? 'closed' : 'damaged'}`);
+    if (this.isClosed) throw new Error('the log is closed');
     if (this.pending.length >= this.limits.maxPending) {
       throw new MillraceError('queue_full', { waiting: this.pending.length, retryAfterMs });
     }
@@ -90,7 +90,7 @@ export class LogWriter {
   }
 
   private async write(batch: readonly Pending[]): Promise<void> {
-    if (this.isBroken) throw new Error('the log is damaged');
+    if (this.isDirty) await this.takeBack();
     if (this.offset >= this.limits.segmentBytes) await this.rotate();
     const lines = batch.map(({ line }) => Buffer.from(line));
     try {
@@ -98,9 +98,9 @@ export class LogWriter {
       await this.file.datasync();
     } catch (error) {
       // Half a batch may be there: none of it was acknowledged, so none of it stays.
-      await truncate(segmentPath(this.folder, this.segment), this.offset).catch(() => {
-        this.isBroken = true;
-      });
+      this.isDirty = true;
+      // Where even that is refused, it is done before the next write.
+      await this.takeBack().catch(() => {});
       throw error;
     }
     batch.forEach(({ resolve }, index) => {
@@ -109,14 +109,36 @@ export class LogWriter {
     });
   }
 
-  private async rotate(): Promise<void> {
+  /**
+   * Removes what is not durable, and goes on in a new segment, which is there before: a reader that has already seen what
+   * is removed stands behind the old one's end for good, and would skip what is written in its place.
+   */
+  private async takeBack(): Promise<void> {
+    const path = segmentPath(this.folder, this.segment);
     const next = await open(segmentPath(this.folder, this.segment + 1), 'a');
-    await this.file.close();
+    try {
+      // Empty ones would become many on a disk that stays full.
+      await (this.offset === 0 ? rm(path, { force: true }) : truncate(path, this.offset));
+    } catch (error) {
+      await next.close();
+      throw error;
+    }
+    this.isDirty = false;
+    await this.goOnIn(next);
+  }
+
+  private async rotate(): Promise<void> {
+    await this.goOnIn(await open(segmentPath(this.folder, this.segment + 1), 'a'));
+    await this.dropOldest();
+  }
+
+  private async goOnIn(next: FileHandle): Promise<void> {
+    const last = this.file;
     this.file = next;
     this.segment++;
     this.offset = 0;
+    await last.close();
     await sync(this.folder);
-    await this.dropOldest();
   }
 
   private async dropOldest(): Promise<void> {

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -174,6 +183,63 @@ test('a disk that is full fails what it cannot hold, and keeps what it has ackno
     await readAll(folder),
     acknowledged.sort((a, b) => a - b),
   );
+});
+
+/** The next flush of the writer runs `meanwhile` when all bytes are in the file, and then fails. */
+function failNextFlush(writer: LogWriter, meanwhile: () => Promise<unknown> | unknown): void {
+  const inner = writer as unknown as { file: FileHandle };
+  const { file } = inner;
+  inner.file = {
+    appendFile: (bytes: Buffer) => file.appendFile(bytes),
+    async datasync() {
+      await meanwhile();
+      throw Object.assign(new Error('the disk fails'), { code: 'EIO' });
+    },
+    close: () => file.close(),
+  } as unknown as FileHandle;
+}
+
+test('a line that was read before it was taken back does not hide the one that comes instead', async () => {
+  const folder = newFolder();
+  const writer = await LogWriter.open(folder, limits);
+  await writer.append({ n: 1 });
+  let position = logStart;
+  const look = async () => {
+    const read = await readLog(folder, position, parse);
+    position = read.position;
+    return read.records.map(({ record }) => record.n);
+  };
+  failNextFlush(writer, async () => assert.deepEqual([await look(), await look()], [[1, 2], []]));
+  await assert.rejects(writer.append({ n: 2 }), /the disk fails/);
+  await writer.append({ n: 3 });
+  await writer.close();
+  assert.deepEqual(await look(), [3], 'which is as long as the one that was lost');
+  assert.deepEqual(await readAll(folder), [1, 3]);
+});
+
+test('what cannot even be taken back is no end: the log goes on when the disk does', async () => {
+  const folder = newFolder();
+  const writer = await LogWriter.open(folder, limits);
+  await writer.append({ n: 1 });
+  failNextFlush(writer, () => renameSync(folder, `${folder}-away`));
+  await assert.rejects(writer.append({ n: 2 }), /the disk fails/);
+  await assert.rejects(writer.append({ n: 3 }), /ENOENT/);
+  renameSync(`${folder}-away`, folder);
+  await writer.append({ n: 4 });
+  await writer.close();
+  assert.deepEqual(await readAll(folder), [1, 4]);
+});
+
+test('a disk that fails again and again leaves no trail of empty segments', async () => {
+  const folder = newFolder();
+  const writer = await LogWriter.open(folder, limits);
+  for (let n = 0; n < 20; n++) {
+    failNextFlush(writer, () => {});
+    await assert.rejects(writer.append({ n }));
+  }
+  await writer.append({ n: 20 });
+  await writer.close();
+  assert.deepEqual([await readAll(folder), readdirSync(folder).length], [[20], 1]);
 });
 
 test('a reader whose place was taken back begins the segment again, and loses no line', async () => {

@@ -21,7 +21,7 @@ interface World {
   readonly maxContext: number;
   readonly specs: readonly SequenceSpec[];
   readonly arrivalMs: readonly number[];
-  /** When the client leaves; infinite for most. */
+  /** When the client leaves; infinite for most. Of those with an odd index it is noticed while a step runs. */
   readonly leaveMs: readonly number[];
   /** Steps that fail. */
   readonly faults: ReadonlySet<number>;
@@ -118,6 +118,7 @@ async function runWorld(
     onStep(plan) {
       nowMs += 2 + plan.decode.length + 0.5 * (plan.chunk?.tokens.length ?? 0);
       onStep(plan);
+      leave(1);
       if (faults.has(++numSteps)) throw new Error('a fault');
     },
   });
@@ -125,6 +126,18 @@ async function runWorld(
   const emit = (event: SequenceEvent): void => void events.get(event.id)!.push(event);
   const loop = new StepLoop({ engine, clock: { nowMs: () => nowMs }, limits, emit });
   const left = new Set<string>();
+  let next = 0;
+  const leave = (parity: 0 | 1): string[] => {
+    const leaving = specs.filter(
+      ({ id }, index) => index % 2 === parity && index < next && leaveMs[index]! <= nowMs && !left.has(id),
+    );
+    for (const { id } of leaving) {
+      left.add(id);
+      loop.cancel(id);
+    }
+    return leaving.map(({ id }) => id);
+  };
+  const hasEnded = (id: string): boolean => events.get(id)!.at(-1)?.kind === 'end';
   const swaps = [...adapters.map((adapter) => ({ atMs: 0, adapter, isLoaded: true })), ...world.swaps];
   const swap = ({ adapter, isLoaded }: World['swaps'][number]): void => {
     if (isLoaded) {
@@ -132,19 +145,14 @@ async function runWorld(
       loop.adapters.add(adapter);
     } else loop.adapters.retire(adapter);
   };
-  let next = 0;
   for (let turn = 0; next < specs.length || !loop.isIdle; turn++) {
     assert.ok(turn < maxSteps, 'the loop comes to an end');
     while (swaps.length > 0 && swaps[0]!.atMs <= nowMs) swap(swaps.shift()!);
     for (; next < specs.length && arrivalMs[next]! <= nowMs; next++) loop.submit(specs[next]!);
-    for (const [index, { id }] of specs.entries()) {
-      if (index >= next || leaveMs[index]! > nowMs || left.has(id)) continue;
-      left.add(id);
-      loop.cancel(id);
-      assert.equal(events.get(id)!.at(-1)?.kind, 'end', 'leaving takes effect at once');
-    }
+    assert.ok(leave(0).every(hasEnded), 'leaving takes effect at once');
     if (loop.isIdle && next < specs.length) nowMs = Math.max(nowMs, arrivalMs[next]!);
     await loop.runStep();
+    assert.ok([...left].every(hasEnded), 'and at the end of a step that it has come upon');
     checkLoop(loop, world);
   }
   const { numRunning, numWaiting } = loop.stats();

@@ -45,6 +45,9 @@ export class StepLoop {
   private readonly speed = new Speed();
   private readonly sequences = new Map<string, Sequence>();
   private waiting: Sequence[] = [];
+  /** A step has its plan: who leaves now would make others move away from the rows that it is about to write. */
+  private isStepping = false;
+  private readonly leaving = new Set<string>();
   private counters = { steps: 0, preemptions: 0, promptTokens: 0, generatedTokens: 0 };
   private lastStep = { tookMs: 0, predictedMs: 0, tokens: 0, sequences: 0 };
 
@@ -82,10 +85,15 @@ export class StepLoop {
     this.waiting.push(sequence);
   }
 
-  /** Takes effect before the next step. Unknown ids are ignored: the sequence may just have ended. */
+  /**
+   * Takes effect before the next step: at once, or, where a step is under way, when it is over. Unknown ids are ignored: the
+   * sequence may just have ended.
+   */
   cancel(id: string): void {
     const sequence = this.sequences.get(id);
-    if (sequence !== undefined) this.end(sequence, 'cancelled', null);
+    if (sequence === undefined) return;
+    if (this.isStepping) this.leaving.add(id);
+    else this.end(sequence, 'cancelled', null);
   }
 
   /** One step. Does nothing when idle. A failing engine ends all sequences with its reason. */
@@ -97,6 +105,7 @@ export class StepLoop {
     if (decoding.length === 0 && chunk === null) return;
     const shape = shapeOf(decoding, chunk?.tokens.length ?? 0, chunk?.start ?? 0);
     const startMs = this.clock.nowMs();
+    this.isStepping = true;
     try {
       const decode = decoding.map(({ tokens, spec }, slot) => ({
         slot,
@@ -109,6 +118,10 @@ export class StepLoop {
       this.apply(decoding, chunk, decision.prefill?.sequence ?? null, logits);
     } catch (error) {
       this.failAll(error instanceof Error ? error.message : String(error));
+    } finally {
+      this.isStepping = false;
+      for (const id of this.leaving) this.cancel(id);
+      this.leaving.clear();
     }
   }
 

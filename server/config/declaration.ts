@@ -35,6 +35,14 @@ export const settings = {
     unit: 'ms',
     description: 'How long running requests may go on after SIGTERM or SIGINT.',
   }),
+  'server.drainDelayMs': integer({
+    default: 0,
+    min: 0,
+    max: 600_000,
+    unit: 'ms',
+    description:
+      'How long after SIGTERM or SIGINT requests are still accepted while /health/ready already says 503, so that load balancers notice; each answer then closes its connection. It is part of server.drainMs. 0 where something else calls /admin/drain first, as the Helm chart does.',
+  }),
   'admin.host': text({ default: '127.0.0.1', description: 'Address that the admin listener listens on.' }),
   'admin.port': integer({
     default: 8081,

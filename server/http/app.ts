@@ -12,10 +12,11 @@ import type { Metrics } from '../observability/metrics.ts';
 import type { Tracing } from '../observability/tracing.ts';
 import { Accounts, type ApiKey } from './auth.ts';
 import { parseJson } from './body.ts';
-import { accountOf, type Context } from './context.ts';
+import { accountOf, type Context, setHeaders } from './context.ts';
 import { errorBody, failureOf, sendFailure } from './error-reply.ts';
 import type { HttpLimits } from './limits.ts';
 import { documented, securitySchemes } from './openai/answers.ts';
+import { farewell, type Readiness } from './readiness.ts';
 import { watchRequest } from './request-watch.ts';
 import { baseRoutes } from './routes/bases.ts';
 import { embeddingRoutes } from './routes/embeddings.ts';
@@ -23,7 +24,7 @@ import { feedbackRoutes } from './routes/feedback.ts';
 import { fileRoutes } from './routes/files.ts';
 import { fineTuningRoutes } from './routes/fine-tuning.ts';
 import { generationRoutes } from './routes/generation.ts';
-import { healthRoutes, type Readiness } from './routes/health.ts';
+import { healthRoutes } from './routes/health.ts';
 import { memoryRoutes } from './routes/memory.ts';
 import { modelRoutes } from './routes/models.ts';
 import { scoreRoutes } from './routes/scores.ts';
@@ -80,7 +81,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
         fineTuningRoutes(jobs, context, learning.jobs);
       });
     modelRoutes(routes, context);
-    healthRoutes(routes, context, options.readiness);
+    healthRoutes(routes, context);
     metricsRoute(routes, options.metrics, 'inference');
     routes.get('/openapi.json', { config: { scope: 'public' } }, async () => app.swagger());
   });
@@ -92,7 +93,7 @@ export async function createAdminApp(options: AppOptions): Promise<FastifyInstan
   const app = createServer(options);
   const context = createContext(options);
   const config = { scope: 'admin' as const };
-  healthRoutes(app, context, options.readiness);
+  healthRoutes(app, context);
   metricsRoute(app, options.metrics, 'admin');
   app.get('/admin/models', { config }, async () => ({
     data: options.models.list().map((model) => ({
@@ -119,6 +120,7 @@ function createContext(options: AppOptions): Context {
     clock: options.clock,
     metrics: options.metrics,
     learning: options.learning,
+    readiness: options.readiness,
     admissionOf({ engine }) {
       let admission = admissions.get(engine);
       if (admission === undefined) {
@@ -141,7 +143,8 @@ function createServer(options: AppOptions): FastifyInstance {
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     exposeHeadRoutes: false,
-    return503OnClosing: true,
+    // What still comes on an open connection is answered; fastify closes the connection behind it.
+    return503OnClosing: false,
     http: {
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: Math.min(10_000, limits.receiveMs),
@@ -169,6 +172,10 @@ function createServer(options: AppOptions): FastifyInstance {
     reply.header('x-request-id', request.id);
     const scope = config.scope ?? 'inference';
     if (scope !== 'public') request.account = accounts.authorize(request.headers.authorization, scope);
+  });
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    setHeaders(reply, farewell(options.readiness));
+    done();
   });
   app.setErrorHandler((error, request, reply) => sendFailure(request, reply, error));
   app.setNotFoundHandler((request, reply) => {

@@ -11,6 +11,7 @@ import type { Metrics } from '../observability/metrics.ts';
 import type { RequestTrace } from '../observability/tracing.ts';
 import type { Account, Scope } from './auth.ts';
 import type { HttpLimits } from './limits.ts';
+import type { Readiness } from './readiness.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -31,6 +32,7 @@ export interface Context {
   readonly metrics: Metrics;
   /** Null: nothing is kept and nothing learned. */
   readonly learning: Learning | null;
+  readonly readiness: Readiness;
   admissionOf(model: ServedGenerator): Admission;
 }
 

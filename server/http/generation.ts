@@ -19,6 +19,7 @@ import { type Cancellation, recordGeneration } from './generation-record.ts';
 import type { Gathered } from './openai/format.ts';
 import { obfuscate } from './openai/obfuscate.ts';
 import { observed } from './outcome.ts';
+import { farewell } from './readiness.ts';
 import { traceFields, traceHeaders } from './request-watch.ts';
 import { EventStream } from './sse.ts';
 
@@ -170,7 +171,7 @@ const streamed: Run = async (context, request, reply, options, headers, attempt)
     reply.hijack();
     stream = new EventStream(
       reply.raw,
-      { ...headers, ...traceHeaders(request), 'x-request-id': request.id },
+      { ...headers, ...traceHeaders(request), ...farewell(context.readiness), 'x-request-id': request.id },
       {
         keepAliveMs: context.limits.keepAliveMs,
         onSlow: () => attempt.cancel('slow_reader', new Gone('the client does not read')),

@@ -34,6 +34,20 @@ test('a wait is for the requests that were open when it began, and for no later 
   assert.deepEqual([wait.isDone, laterWait.isDone], [true, true]);
 });
 
+test('a wait for none is also for those that come meanwhile', async () => {
+  const requests = new OpenRequests();
+  const [first, later] = [new EventEmitter(), new EventEmitter()];
+  requests.enter(first);
+  const wait = watched(requests.none());
+  requests.enter(later);
+  first.emit('close');
+  await nextTurn();
+  assert.equal(wait.isDone, false);
+  later.emit('close');
+  await nextTurn();
+  assert.equal(wait.isDone, true);
+});
+
 test('with nothing open there is nothing to wait for', async () => {
   await new OpenRequests().ended();
 });

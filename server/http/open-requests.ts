@@ -38,6 +38,12 @@ export class OpenRequests {
     });
   }
 
+  /** Resolves in a moment in which none is open. */
+  async none(): Promise<void> {
+    do await this.ended();
+    while (this.latest.numOpen > 0);
+  }
+
   /** Resolves once every request that is open now has ended, however many come after. */
   async ended(): Promise<void> {
     const cohort = this.latest;

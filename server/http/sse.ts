@@ -31,6 +31,8 @@ export class EventStream {
     this.write('');
     this.keepAlive = setInterval(() => this.write(': keep-alive\n\n'), this.keepAliveMs);
     this.keepAlive.unref();
+    // Whoever leaves ends nothing: the timer would hold the request for ever.
+    response.once('close', () => this.stopKeepAlive());
   }
 
   /** `json` is one line. */
@@ -39,11 +41,15 @@ export class EventStream {
   }
 
   end(): void {
-    if (this.keepAlive !== null) clearInterval(this.keepAlive);
-    this.keepAlive = null;
+    this.stopKeepAlive();
     const rest = this.pending;
     this.pending = '';
     this.response.end(rest);
+  }
+
+  private stopKeepAlive(): void {
+    if (this.keepAlive !== null) clearInterval(this.keepAlive);
+    this.keepAlive = null;
   }
 
   private write(frame: string): void {

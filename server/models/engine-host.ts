@@ -29,10 +29,20 @@ class EngineHost {
   private toldSteps = 0;
   private wake: () => void = () => {};
   private closing = false;
+  /** Resolves when the version is loaded, or has failed. */
+  private loading: Promise<void> = Promise.resolve();
 
   async handle(message: ToHost): Promise<void> {
-    if (message.kind === 'load') await this.load(message);
-    else if (message.kind === 'submit') this.loop?.submit(message.spec);
+    if (message.kind === 'load') this.loading = this.load(message);
+    else {
+      // What comes while the version is loaded is for the engine that is about to be there, with all its adapters.
+      if (message.kind !== 'close') await this.loading;
+      await this.obey(message);
+    }
+  }
+
+  private async obey(message: Exclude<ToHost, { kind: 'load' }>): Promise<void> {
+    if (message.kind === 'submit') this.loop?.submit(message.spec);
     else if (message.kind === 'cancel') this.loop?.cancel(message.id);
     else if (message.kind === 'load-adapter') await this.loadAdapter(message.adapter);
     else if (message.kind === 'drop-adapter') this.loop?.adapters.retire(message.id);
@@ -73,12 +83,15 @@ class EngineHost {
       this.send({ kind: 'failed', message: reasonOf(error) });
       return;
     }
-    const running = this.run(this.loop, this.loader);
+    void this.serve(this.engine, this.loop, this.loader);
     // Those that were there when an earlier host died.
     for (const adapter of adapters) await this.loadAdapter(adapter);
     this.send({ kind: 'ready', maxContext: this.engine.maxContext, vocabSize: this.engine.vocabSize });
-    await running;
-    await this.engine.close();
+  }
+
+  private async serve(engine: StepEngine, loop: StepLoop, loader: AdapterLoader): Promise<void> {
+    await this.run(loop, loader);
+    await engine.close();
     process.disconnect();
   }
 

@@ -135,7 +135,10 @@ class EngineProcess implements InferenceEngine {
     const reason = 'the engine was closed';
     for (const { ready } of this.adapters.values())
       ready.reject(new MillraceError('engine_internal', { reason }));
-    return this.process.close();
+    const closed = this.process.close();
+    // At once, and not when the host has ended: who waits has little time left.
+    this.endAll(reason);
+    return closed;
   }
 
   private settleAdapter({ id, problem }: Extract<FromHost, { kind: 'adapter' }>): void {

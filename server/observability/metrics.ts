@@ -3,7 +3,7 @@ import { ClusterMetrics, type ClusterObserved } from './cluster-metrics.ts';
 import { EngineMetrics, type Observed } from './engine-metrics.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { HttpMetrics } from './http-metrics.ts';
-import { type Described, Instruments } from './instruments.ts';
+import { type Described, Instruments, type Sample } from './instruments.ts';
 import { LearningMetrics, type LearningObserved } from './learning-metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { renamed, vllmNames } from './vllm-names.ts';
@@ -26,6 +26,12 @@ export interface MetricsOptions {
 
 const defaultMaxTenants = 50;
 const tenantLabel = 'tenant';
+
+function* activeHandles(): Iterable<Sample> {
+  const counts = new Map<string, number>();
+  for (const type of process.getActiveResourcesInfo()) counts.set(type, (counts.get(type) ?? 0) + 1);
+  for (const [type, count] of counts) yield [{ type }, count];
+}
 
 export class Metrics {
   readonly requests: RequestMetrics;
@@ -53,6 +59,14 @@ export class Metrics {
         labels: ['stat'],
       },
       () => lag.read(),
+    );
+    instruments.readGauge(
+      {
+        name: 'nodejs_active_handles',
+        help: 'What holds the event loop of the gateway: sockets, pipes, timers, requests to the system, by kind',
+        labels: ['type'],
+      },
+      activeHandles,
     );
   }
 

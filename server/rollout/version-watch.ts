@@ -15,12 +15,15 @@ export interface WatchOptions {
   readonly onProblem: (message: string) => void;
   /** Whether a failure is of the surroundings, and says nothing of the event: it is tried again for as long as it takes. */
   readonly isPassing?: (error: unknown) => boolean;
+  /** Until an event that has failed comes again for the first time; then twice as long each time. */
+  readonly retryMs?: number;
 }
 
 const pollMs = 50;
-const retryMs = 1_000;
-/** An event that fails this often is given up. */
-const maxAttempts = 5;
+const defaultRetryMs = 500;
+const maxRetryMs = 5_000;
+/** An event that fails this often of itself is given up. */
+const maxAttempts = 6;
 
 export class VersionWatch {
   private readonly options: WatchOptions;
@@ -28,6 +31,8 @@ export class VersionWatch {
   private timer: NodeJS.Timeout | null = null;
   private running: Promise<void> = Promise.resolve();
   private isClosed = false;
+  /** Of the event whose turn it is: how often it has failed, and how often of itself. */
+  private failures = 0;
   private attempts = 0;
 
   private constructor(options: WatchOptions, position: Position) {
@@ -53,10 +58,14 @@ export class VersionWatch {
     if (this.isClosed) return;
     this.timer = setTimeout(() => {
       this.running = this.advance().then(
-        () => this.schedule(pollMs),
+        () => {
+          this.failures = 0;
+          this.schedule(pollMs);
+        },
         (error: unknown) => {
           this.options.onProblem(`a version waits: ${error instanceof Error ? error.message : error}`);
-          this.schedule(retryMs);
+          const { retryMs = defaultRetryMs } = this.options;
+          this.schedule(Math.min(maxRetryMs, retryMs * 2 ** this.failures++));
         },
       );
     }, delayMs);
@@ -69,7 +78,7 @@ export class VersionWatch {
       try {
         await onEvent(record);
       } catch (error) {
-        if (isPassing(error) || ++this.attempts < maxAttempts) throw error;
+        if (isPassing(error) || isOfSystem(error) || ++this.attempts < maxAttempts) throw error;
         this.options.onProblem(`a version was given up: ${error instanceof Error ? error.message : error}`);
       }
       this.attempts = 0;
@@ -78,3 +87,8 @@ export class VersionWatch {
     }
   }
 }
+
+/** What is no fault of a version: the disk is full or away, or there is too little of something else for a while. */
+const codesOfSystem = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM']);
+const isOfSystem = (error: unknown): boolean =>
+  codesOfSystem.has((error as NodeJS.ErrnoException | null)?.code ?? '');

@@ -20,19 +20,24 @@ export interface ServeOptions {
   readonly startMs: number;
   /** File descriptors that it may have; needs a POSIX shell. */
   readonly maxOpenFiles?: number;
+  /** Variables beside PATH. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Is told of the process at once, before it serves. */
+  readonly onSpawn?: (child: ChildProcess) => void;
 }
 
 /** `millrace serve` with these arguments. A start that fails, or takes longer, leaves nothing behind. */
 export function serve(
   args: readonly string[],
-  { cwd, startMs, maxOpenFiles }: ServeOptions,
+  { cwd, startMs, maxOpenFiles, env, onSpawn }: ServeOptions,
 ): Promise<Served> {
   const command = [process.execPath, program, 'serve', ...args];
   const [file, ...rest] =
     maxOpenFiles === undefined
       ? command
       : ['/bin/sh', '-c', `ulimit -n ${maxOpenFiles} && exec "$@"`, 'sh', ...command];
-  const child = spawn(file!, rest, { cwd, env: programEnv });
+  const child = spawn(file!, rest, { cwd, env: { ...programEnv, ...env } });
+  onSpawn?.(child);
   const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
   let said = '';
   return new Promise((resolve, reject) => {

@@ -30,17 +30,19 @@ export class TinyModel {
   readonly modelsDir: string;
   private readonly root: string;
   private readonly checkpointPath: string;
+  private readonly maxContext: number | undefined;
 
-  /** `root` exists, and is removed by the caller. */
-  constructor(root: string) {
+  /** `root` exists, and is removed by the caller. The passages that training holds on to need more context than there is by default. */
+  constructor(root: string, maxContext?: number) {
     this.root = root;
+    this.maxContext = maxContext;
     this.modelsDir = join(root, 'models');
     this.checkpointPath = join(root, 'checkpoint');
   }
 
   /** Digest of the version. */
   async import(): Promise<string> {
-    writeTinyCheckpoint(this.checkpointPath);
+    writeTinyCheckpoint(this.checkpointPath, this.maxContext);
     const { modelsDir } = this;
     const write = (folder: string) => this.write(folder, [], (checkpoint) => checkpoint);
     return (await publishVersion({ modelsDir, name: modelName, now: () => new Date(), write })).version;
@@ -57,7 +59,7 @@ export class TinyModel {
   }
 
   /** A small random adapter on the imported version. Returns its id. */
-  async publishAdapter(folder: string, base: string, seed: number): Promise<string> {
+  async publishAdapter(folder: string, base: string, seed: number, owner = tenant): Promise<string> {
     const file = (name: string) => readFileSync(join(this.modelsDir, modelName, name));
     const { config } = JSON.parse(file('model.json').toString()) as ModelDescription;
     const refuse = (reason: string): never => {
@@ -73,7 +75,7 @@ export class TinyModel {
       [servedFile]: encodeServed(toServed(adapter, decoder, basis)),
     };
     const { shape } = adapter;
-    const lineage = { model: modelName, tenant, base, parent: null, rows: [], shape, gate: null };
+    const lineage = { model: modelName, tenant: owner, base, parent: null, rows: [], shape, gate: null };
     return (await publishAdapter(folder, files, { ...lineage, recipe: { kind: 'import' } }, new Date())).id;
   }
 

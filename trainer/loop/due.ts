@@ -19,7 +19,9 @@ export function dueTenant(
   for (const [tenant, { waiting }] of Object.entries(lines)) {
     const [first] = waiting;
     if (first === undefined) continue;
-    const isDue = waiting.length >= trigger.maxNew || nowMs - first.sinceMs >= trigger.settleMs;
+    const waitedMs = nowMs - first.sinceMs;
+    // A row of the future came before the clock was set back: how long it has waited is not known any more.
+    const isDue = waiting.length >= trigger.maxNew || waitedMs < 0 || waitedMs >= trigger.settleMs;
     if (isDue && first.sinceMs < (due?.sinceMs ?? Number.POSITIVE_INFINITY)) {
       due = { tenant, sinceMs: first.sinceMs };
     }

@@ -26,6 +26,10 @@ test('a tenant is due when its oldest row has settled, or when enough rows wait'
   assert.equal(dueTenant({ a: line(waiting('1', 20)), b: line(waiting('2', 10)) }, trigger, 500), 'b');
 });
 
+test('a row does not wait for the clock to come back to where it was', () => {
+  assert.equal(dueTenant({ a: line(waiting('1', 3_600_000)) }, trigger, 0), 'a');
+});
+
 test('an update takes the oldest rows, few of one account, and refused rows alone', () => {
   const rows = ['1', '2', '3', '4'].map((id, index) =>
     waiting(id, index, { account: index < 3 ? 'x' : 'y' }),

@@ -48,7 +48,15 @@ export interface TrainerParts {
   readonly log: (message: string) => void;
 }
 
-const putOffMs = 60_000;
+/** A tenant whose work has failed waits so long, twice as long after each further time: a disk that was full is soon not. */
+const firstPutOffMs = 1_000;
+const maxPutOffMs = 60_000;
+
+interface PutOff {
+  /** Monotonic: a wall clock may be set back. */
+  readonly untilMs: number;
+  readonly waitMs: number;
+}
 
 export class Trainer {
   private readonly parts: TrainerParts;
@@ -57,8 +65,8 @@ export class Trainer {
     string,
     { readonly head: string | null; readonly chain: AdapterManifest[] }
   >();
-  /** Tenants whose work has failed, until when the others go first. */
-  private readonly putOff = new Map<string, number>();
+  /** Tenants whose work has failed: the others go first. */
+  private readonly putOff = new Map<string, PutOff>();
   /** Values of the version that was published last. */
   private newest: { readonly id: string; readonly values: Parameters } | null = null;
 
@@ -159,16 +167,19 @@ export class Trainer {
   }
 
   private ready(): [string, Line][] {
-    const nowMs = this.parts.now().getTime();
-    return Object.entries(this.parts.lines.all()).filter(([tenant]) => !(this.putOff.get(tenant)! > nowMs));
+    const nowMs = performance.now();
+    const isReady = (tenant: string): boolean => (this.putOff.get(tenant)?.untilMs ?? 0) <= nowMs;
+    return Object.entries(this.parts.lines.all()).filter(([tenant]) => isReady(tenant));
   }
 
   /** One tenant whose files are damaged must not keep the others from learning. */
   private async orPutOff(tenant: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
+      this.putOff.delete(tenant);
     } catch (error) {
-      this.putOff.set(tenant, this.parts.now().getTime() + putOffMs);
+      const waitMs = Math.min(maxPutOffMs, 2 * (this.putOff.get(tenant)?.waitMs ?? firstPutOffMs / 2));
+      this.putOff.set(tenant, { untilMs: performance.now() + waitMs, waitMs });
       throw error;
     }
   }

@@ -4,6 +4,9 @@ import { createShutdown } from '../../shutdown.ts';
 import type { Command } from '../command.ts';
 import { configOf } from '../settings.ts';
 
+/** What requests that are cut off get to be told so, and the engines to end. */
+const cutOffMs = 3_000;
+
 function curlLine(url: string, model: string): string {
   const body = JSON.stringify({
     model,
@@ -29,6 +32,8 @@ requests finish; a second one ends at once.
       clock: systemClock,
       drain: () => server.close(),
       drainMs: values['server.drainMs'],
+      cutOff: () => server.cutOff(),
+      cutOffMs,
       note: (text) => terminal.note(text),
       exit: (code) => process.exit(code),
     });

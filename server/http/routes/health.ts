@@ -2,12 +2,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { Context } from '../context.ts';
 
-export interface Readiness {
-  /** Set when the server is being shut down. */
-  draining: boolean;
-}
-
-export function healthRoutes(app: FastifyInstance, context: Context, readiness: Readiness): void {
+export function healthRoutes(app: FastifyInstance, context: Context): void {
+  const { readiness } = context;
   const config = { scope: 'public' as const };
   const states = (): Record<string, string> =>
     Object.fromEntries(context.models.list().map((model) => [model.id, model.engine.state()]));

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EventStream } from './sse.ts';
+
+const keepAliveMs = 5;
+
+/** Takes all that it is given. */
+class Sink extends EventEmitter {
+  readonly destroyed = false;
+  readonly writableEnded = false;
+  readonly writableLength = 0;
+  numWrites = 0;
+  writeHead(): void {}
+  flushHeaders(): void {}
+  write(): void {
+    this.numWrites++;
+  }
+}
+
+test('a stream whose client has left holds nothing: it is not kept alive any more', async () => {
+  const sink = new Sink();
+  new EventStream(sink as unknown as ServerResponse, {}, { keepAliveMs, onSlow: () => {} });
+  await sleep(10 * keepAliveMs);
+  assert.ok(sink.numWrites >= 2, 'a silent stream is kept alive');
+  sink.emit('close');
+  const { numWrites } = sink;
+  await sleep(10 * keepAliveMs);
+  assert.equal(sink.numWrites, numWrites);
+});
