@@ -113,7 +113,7 @@ function createContext(options: AppOptions): Context {
     admissionOf({ engine }) {
       let admission = admissions.get(engine);
       if (admission === undefined) {
-        admission = new Admission(engine, options.limits);
+        admission = new Admission(engine, options.limits, options.clock);
         admissions.set(engine, admission);
       }
       return admission;
