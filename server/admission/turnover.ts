@@ -10,7 +10,10 @@ export class Turnover {
   private sinceMs: number | null = null;
 
   /** To be called after each start and each end, with the sequences that ended. */
-  observe(nowMs: number, { isWaitedFor, numEnded }: { readonly isWaitedFor: boolean; readonly numEnded: number }): void {
+  observe(
+    nowMs: number,
+    { isWaitedFor, numEnded }: { readonly isWaitedFor: boolean; readonly numEnded: number },
+  ): void {
     if (numEnded > 0 && this.sinceMs !== null) {
       const each = (nowMs - this.sinceMs) / numEnded;
       this.perSequenceMs += (this.perSequenceMs === 0 ? 1 : smoothing) * (each - this.perSequenceMs);

@@ -45,6 +45,9 @@ export class StepLoop {
   private readonly speed = new Speed();
   private readonly sequences = new Map<string, Sequence>();
   private waiting: Sequence[] = [];
+  private isStepping = false;
+  /** While a step ran. */
+  private cancelled: string[] = [];
   private counters = { steps: 0, preemptions: 0, promptTokens: 0, generatedTokens: 0 };
   private lastStep = { tookMs: 0, predictedMs: 0, tokens: 0, sequences: 0 };
 
@@ -84,12 +87,21 @@ export class StepLoop {
 
   /** Takes effect before the next step. Unknown ids are ignored: the sequence may just have ended. */
   cancel(id: string): void {
-    const sequence = this.sequences.get(id);
-    if (sequence !== undefined) this.end(sequence, 'cancelled', null);
+    // A step that runs has counted on its slot.
+    if (this.isStepping) this.cancelled.push(id);
+    else this.endCancelled(id);
   }
 
   /** One step. Does nothing when idle. A failing engine ends all sequences with its reason. */
   async runStep(): Promise<void> {
+    this.isStepping = true;
+    await this.step().finally(() => {
+      this.isStepping = false;
+    });
+    for (const id of this.cancelled.splice(0)) this.endCancelled(id);
+  }
+
+  private async step(): Promise<void> {
     const decision = this.decide();
     if (decision.preempt !== null) this.preempt(decision.preempt);
     const chunk = this.prepareChunk(decision);
@@ -292,6 +304,11 @@ export class StepLoop {
 
   private keepRows({ slot, spec, tokens, numComputed }: Sequence): void {
     this.prefixes.store(this.engine, slot!, spec.cacheScope, tokens, numComputed);
+  }
+
+  private endCancelled(id: string): void {
+    const sequence = this.sequences.get(id);
+    if (sequence !== undefined) this.end(sequence, 'cancelled', null);
   }
 
   private failAll(message: string): void {

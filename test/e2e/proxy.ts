@@ -36,6 +36,13 @@ events {} http { access_log off; ${paths} ${shown} }`;
     whole: (shown) => `global\n    maxconn 1000\n${shown}`,
     args: (path) => ['-db', '-f', path],
   },
+  {
+    name: 'envoy',
+    language: 'yaml',
+    version: ['--version'],
+    whole: (shown) => shown,
+    args: (path) => ['--disable-hot-restart', '--log-level', 'warn', '--concurrency', '1', '-c', path],
+  },
 ];
 
 /** Why it cannot be tried; null where it can. */
@@ -56,7 +63,7 @@ const stopMs = 5_000;
 export async function startProxy(kind: ProxyKind, replicas: readonly number[]): Promise<RunningProxy> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-proxy-'));
   const port = await freePort();
-  const path = join(folder, 'config');
+  const path = join(folder, 'config.yaml');
   writeFileSync(path, kind.whole(configurationOf(kind, port, replicas), folder));
   const child = spawn(kind.name, [...kind.args(path)], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
