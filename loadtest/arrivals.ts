@@ -6,7 +6,7 @@
 
 export interface Load {
   /** Starts request number `index`; resolves when it has ended. */
-  readonly send: (index: number, intendedMs: number) => Promise<void>;
+  readonly send: (index: number, intendedMs: number) => Promise<unknown>;
   readonly numRequests: number;
   /** No new request after this. */
   readonly maxMs: number;
@@ -29,7 +29,7 @@ export async function closedLoop(load: Load, numClients: number): Promise<void> 
 /** Open loop: one request at each of the times, milliseconds from the start, in order. */
 export async function openLoop(load: Load, times: readonly number[]): Promise<void> {
   const startMs = performance.now();
-  const running: Promise<void>[] = [];
+  const running: Promise<unknown>[] = [];
   for (const [index, atMs] of times.slice(0, load.numRequests).entries()) {
     if (atMs > load.maxMs || load.signal?.aborted) break;
     const waitMs = startMs + atMs - performance.now();

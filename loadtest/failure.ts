@@ -43,3 +43,15 @@ function numberIn(value: string | string[] | undefined): number | null {
   const number = Number(value);
   return Number.isFinite(number) && number >= 0 ? number : null;
 }
+
+const maxErrors = 5;
+
+/** The first few; texts that differ in numbers only are one. */
+export function differentErrors(errors: readonly string[]): string[] {
+  const found = new Map<string, string>();
+  for (const error of errors) {
+    const kind = error.replace(/\d+/g, '0');
+    if (!found.has(kind) && found.size < maxErrors) found.set(kind, error);
+  }
+  return [...found.values()];
+}

@@ -22,6 +22,8 @@ export function figuresOfLoad(summary: Summary): Figure[] {
   return [
     { path: 'requests', value: total, unit: 'count' },
     { path: 'failed', value: numFailed, unit: 'count' },
+    // Refusals are answers, too; so is our own leaving.
+    { path: 'broken', value: numFailed - (failures.refused ?? 0) - (failures.left ?? 0), unit: 'count' },
     { path: 'failed.share', value: shareOf(numFailed), unit: 'share' },
     { path: 'refused.share', value: shareOf(failures.refused ?? 0), unit: 'share' },
     { path: 'requestsPerSecond', value: summary.requestsPerSecond, unit: 'perSecond' },

@@ -4,6 +4,7 @@ import { complete, type Target } from './client.ts';
 import type { Outcome } from './outcome.ts';
 import { calibratePrompts, type MakePrompt } from './prompts.ts';
 import { createRandom } from './random.ts';
+import { pause } from './wait.ts';
 
 export type Arrivals =
   | { readonly kind: 'closed'; readonly clients: number }
@@ -27,6 +28,9 @@ export interface LoadOptions {
   readonly restMs?: number;
 }
 
+/** Of a client that was refused without a time to come back. */
+const defaultRestMs = 1_000;
+
 /** Asks the server how long a prompt is. Throws when it does not answer. */
 export async function calibrate(target: Target): Promise<MakePrompt> {
   return calibratePrompts(async (prompt) => {
@@ -46,12 +50,22 @@ export async function runLoad(
   const { numRequests, maxMs, arrivals, promptTokens, outputTokens, seed } = spec;
   const random = createRandom(seed);
   const outcomes: Outcome[] = [];
-  const send = async (_index: number, intendedMs: number): Promise<void> => {
+  const send = async (_index: number, intendedMs: number): Promise<Outcome> => {
     const prompt = makePrompt(promptTokens, random);
-    outcomes.push(await complete(target, { ...options, prompt, maxTokens: outputTokens, intendedMs }));
+    const outcome = await complete(target, { ...options, prompt, maxTokens: outputTokens, intendedMs });
+    outcomes.push(outcome);
+    return outcome;
   };
   const load = { numRequests, maxMs, signal: options.signal, send };
-  if (arrivals.kind === 'closed') await closedLoop(load, arrivals.clients);
+  const endMs = performance.now() + maxMs;
+  // Clients in a closed loop do as they are told, and come back no sooner.
+  const sendAndRest = async (index: number, intendedMs: number): Promise<void> => {
+    const outcome = await send(index, intendedMs);
+    if (outcome.failure !== 'refused') return;
+    const restMs = Math.min(outcome.retryAfterMs ?? defaultRestMs, endMs - performance.now());
+    if (restMs > 0) await pause(restMs);
+  };
+  if (arrivals.kind === 'closed') await closedLoop({ ...load, send: sendAndRest }, arrivals.clients);
   else await openLoop(load, timesOf(numRequests, arrivals, createRandom(seed + 1)));
   return outcomes;
 }

@@ -1,4 +1,5 @@
 /** Runs scenarios one after another, and judges what they measured. */
+import { setMaxListeners } from 'node:events';
 import { cpus, totalmem } from 'node:os';
 import { createTarget } from './client.ts';
 import { killProcess, runCommand } from './kill-replica.ts';
@@ -26,6 +27,8 @@ export async function run({ options, thresholds, interrupt, say }: RunOptions): 
   const { scenarios, profile, targets, seed, overrides } = options;
   const given = await givenOf(options);
   const signal = AbortSignal.any([interrupt, AbortSignal.timeout(options.maxMinutes * 60_000)]);
+  // Every request that runs listens to it.
+  setMaxListeners(0, signal);
   const { maxRequests, maxConnections } = options;
   const [url, apiKey] = [given.urls[0]!, given.key];
   const makePrompt = await calibrate(createTarget({ url, model: given.model, apiKey }));

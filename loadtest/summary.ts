@@ -1,6 +1,6 @@
 /** Outcomes of one load to figures. */
 import { type Distribution, distribution } from './distribution.ts';
-import type { FailureKind } from './failure.ts';
+import { differentErrors, type FailureKind } from './failure.ts';
 import { gapsOf, latencyOf, latenessOf, type Outcome, tpotOf, ttftOf } from './outcome.ts';
 
 export interface Summary {
@@ -43,7 +43,7 @@ export function summarize(outcomes: readonly Outcome[], targets: Targets): Summa
     numOk: ok.length,
     numFailed: outcomes.length - ok.length,
     failures: countFailures(outcomes),
-    errors: [...new Set(outcomes.flatMap(({ error }) => error ?? []))].slice(0, 5),
+    errors: differentErrors(outcomes.flatMap(({ error }) => error ?? [])),
     seconds,
     requestsPerSecond: perSecond(ok.length),
     outputTokensPerSecond: perSecond(sum(({ outputTokens }) => outputTokens)),

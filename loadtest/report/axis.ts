@@ -20,6 +20,14 @@ export function linearAxis(largest: number, { from, to }: Span, format: (value: 
   return { place, ticks: ticks.map((value) => ({ at: place(value), label: format(value) })) };
 }
 
+/** From zero to exactly `end`, with ticks at round values before it. */
+export function spanAxis(end: number, { from, to }: Span, format: (value: number) => string): Axis {
+  const step = roundStep(end / 5);
+  const place = (value: number): number => from + ((to - from) * value) / end;
+  const ticks = Array.from({ length: Math.floor(end / step + 1e-9) + 1 }, (_, index) => index * step);
+  return { place, ticks: ticks.map((value) => ({ at: place(value), label: format(value) })) };
+}
+
 /** Percentiles, evenly spaced in their number of nines: 0, 90, 99, 99.9. */
 export function percentileAxis(finest: number, { from, to }: Span): Axis {
   const nines = (percentile: number): number => -Math.log10(1 - Math.min(percentile, 99.99) / 100);

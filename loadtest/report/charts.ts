@@ -1,12 +1,12 @@
 /** Charts of a scenario as inline SVG. Colours and sizes of text come from the page's style sheet. */
 import type { FailureKind } from '../failure.ts';
 import type { Timeline } from '../timeline.ts';
-import { type Axis, linearAxis, percentileAxis, type Span } from './axis.ts';
+import { type Axis, linearAxis, percentileAxis, type Span, spanAxis } from './axis.ts';
 import { quoted } from './quoted.ts';
 import type { Curve } from './result.ts';
 
-const [width, height] = [560, 250];
-const plot = { left: 62, right: 14, top: 12, bottom: 38 };
+const [width, height] = [420, 220];
+const plot = { left: 62, right: 16, top: 10, bottom: 30 };
 const across: Span = { from: plot.left, to: width - plot.right };
 const up: Span = { from: height - plot.bottom, to: plot.top };
 
@@ -90,7 +90,7 @@ export function failuresChart(timeline: Timeline): string {
 }
 
 const timeAxis = ({ tokensPerSecond, bucketSeconds }: Timeline): Axis =>
-  linearAxis(tokensPerSecond.length * bucketSeconds, across, (seconds) => `${numberText(seconds)} s`);
+  spanAxis(tokensPerSecond.length * bucketSeconds, across, (seconds) => `${numberText(seconds)} s`);
 
 /** A strip for one load, filled where it sent requests; its name stands to the left of its first one. */
 function laneOf(
@@ -108,7 +108,7 @@ function laneOf(
     return [`<rect class="bar s${lane % 6}" x="${n(left)}" y="${top}" width="${n(markWidth)}" height="9"/>`];
   });
   return [
-    `<text class="tick" x="${plot.left - 6}" y="${top + 9}" text-anchor="end">${quoted(name)}</text>`,
+    `<text class="tick lane" x="${plot.left - 6}" y="${top + 8}" text-anchor="end">${quoted(name)}</text>`,
     ...marks,
   ];
 }

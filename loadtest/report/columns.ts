@@ -9,11 +9,11 @@ export const columns = [
   { title: 'tokens', path: 'tokensPerSecond' },
   { title: 'goodput', path: 'goodput' },
   { title: 'TTFT p50', path: 'ttft.p50' },
-  { title: 'p99', path: 'ttft.p99' },
+  { title: 'TTFT p99', path: 'ttft.p99' },
   { title: 'between p50', path: 'interToken.p50' },
-  { title: 'p99', path: 'interToken.p99' },
+  { title: 'between p99', path: 'interToken.p99' },
   { title: 'whole p50', path: 'latency.p50' },
-  { title: 'p99', path: 'latency.p99' },
+  { title: 'whole p99', path: 'latency.p99' },
 ] as const;
 
 /** A cell for each column; a dash where nothing was measured. */

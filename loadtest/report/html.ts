@@ -1,4 +1,5 @@
 /** The report as one page that needs nothing else: no script, no font, no file beside it. */
+import { differentErrors } from '../failure.ts';
 import { shown } from '../figure.ts';
 import type { Timeline } from '../timeline.ts';
 import { failuresChart, percentileChart, tokensChart, ttftChart } from './charts.ts';
@@ -85,7 +86,7 @@ function loadTable({ loads }: ScenarioReport): string {
 }
 
 function errorList({ loads }: ScenarioReport): string {
-  const errors = [...new Set(loads.flatMap(({ summary }) => summary.errors))].slice(0, 10);
+  const errors = differentErrors(loads.flatMap(({ summary }) => summary.errors));
   if (errors.length === 0) return '';
   return `<h3>Errors, the first few different ones</h3><ul>${errors.map((error) => `<li><code>${quoted(error)}</code></li>`).join('')}</ul>`;
 }

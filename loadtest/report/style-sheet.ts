@@ -24,7 +24,7 @@ th { font-weight: 600; color: var(--quiet); font-size: 13px; } .number { text-al
 code { font-size: 13px; overflow-wrap: anywhere; } ul { margin: 0; padding-left: 20px; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 360px), 1fr)); gap: 16px; margin-top: 18px; }
 figure { margin: 0; padding: 12px 14px; background: var(--panel); border-radius: 8px; } figcaption { font-weight: 600; font-size: 13px; }
-svg { width: 100%; height: auto; display: block; margin-top: 4px; } .tick { font: 13px system-ui, sans-serif; fill: var(--quiet); }
+svg { width: 100%; height: auto; display: block; margin-top: 4px; } .tick { font: 12px system-ui, sans-serif; fill: var(--quiet); } .lane { font-size: 10px; }
 .grid { stroke: var(--rule); } .line { fill: none; stroke-width: 2; stroke-linejoin: round; } .area { opacity: .15; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; font-size: 13px; color: var(--quiet); }
 .swatch { display: inline-block; width: 10px; height: 10px; border-radius: 3px; margin-right: 6px; }

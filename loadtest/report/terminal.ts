@@ -1,4 +1,5 @@
 /** The report as a table on a terminal. */
+import { differentErrors } from '../failure.ts';
 import { shown } from '../figure.ts';
 import { columns, rowOf } from './columns.ts';
 import type { Report, ScenarioReport } from './result.ts';
@@ -15,9 +16,7 @@ function scenarioText({ name, problem, loads, figures, verdicts }: ScenarioRepor
     ...(problem === null ? [] : [`  could not be run: ${problem}`]),
     ...(loads.length === 0 ? [] : table([head, ...loads.map((load) => [load.name, ...rowOf(load)])])),
     ...figures.map((figure) => `  ${figure.path.padEnd(widest)}  ${shown(figure)}`),
-    ...[...new Set(loads.flatMap(({ summary }) => summary.errors))]
-      .slice(0, 5)
-      .map((error) => `  error: ${error}`),
+    ...differentErrors(loads.flatMap(({ summary }) => summary.errors)).map((error) => `  error: ${error}`),
     ...verdicts.map(
       (each) => `  ${each.isMet ? 'met   ' : 'MISSED'} ${each.threshold}   ${each.path} = ${each.measured}`,
     ),

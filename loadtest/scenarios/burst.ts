@@ -4,7 +4,7 @@ import type { Scenario } from '../scenario.ts';
 export const burst: Scenario = {
   name: 'burst',
   answers: 'What happens to requests that all come at one moment, and how soon is the server itself again?',
-  holds: ['burst.failed.share <= 0%', 'after.failed.share <= 0%', 'after.ttft.p50Ratio <= 1.5x'],
+  holds: ['broken <= 0', 'after.failed <= 0', 'after.ttft.p50Ratio <= 1.5x'],
   async run(rig) {
     const size = rig.size({
       smoke: { clients: 8, promptTokens: 16, outputTokens: 8, numRequests: 16, seconds: 4 },

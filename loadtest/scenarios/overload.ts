@@ -23,13 +23,13 @@ export const overload: Scenario = {
     'throughput.ratio >= 0.8x',
     'refusal.p99 <= 10ms',
     'refusal.untimed <= 0',
-    'otherFailures <= 0',
+    'broken <= 0',
     'retry.accepted.share >= 95%',
   ],
   async run(rig) {
     const size = rig.size({
       smoke: { clients: 4, promptTokens: 16, outputTokens: 16, numRequests: 200, seconds: 2 },
-      full: { clients: 16, promptTokens: 128, outputTokens: 64, numRequests: 5_000, seconds: 30 },
+      full: { clients: 8, promptTokens: 128, outputTokens: 64, numRequests: 5_000, seconds: 20 },
     });
     const { promptTokens, outputTokens, seconds } = size;
     const lengths = { promptTokens, outputTokens, maxMs: seconds * 1000 };
@@ -90,7 +90,6 @@ function figuresOf(
   acceptedShare: number | null,
 ): Figure[] {
   const refused = over.outcomes.filter(({ failure }) => failure === 'refused');
-  const others = over.outcomes.filter(({ failure }) => failure !== null && failure !== 'refused');
   const refusal = distribution(refused.map(refusedWithin));
   const { ttft, tpot } = over.summary;
   const p99 = ({ count, p99Ms }: typeof ttft): number | null => (count === 0 ? null : p99Ms);
@@ -103,7 +102,6 @@ function figuresOf(
     { path: 'refusal.p50', value: refusal.count === 0 ? null : refusal.p50Ms, unit: 'ms' },
     { path: 'refusal.p99', value: p99(refusal), unit: 'ms' },
     { path: 'refusal.untimed', value: refused.filter(isUntimed).length, unit: 'count' },
-    { path: 'otherFailures', value: others.length, unit: 'count' },
     { path: 'retry.accepted.share', value: acceptedShare, unit: 'share' },
   ];
 }

@@ -76,6 +76,7 @@ export class Admission {
     const { tenant, numSequences, promptTokens } = newcomer;
     this.inFlight += numSequences;
     this.observe(0);
+    if (this.inFlight <= this.engine.stats().numSlots / 2) this.promises.forget(tenant);
     const backlog = this.backlogs.get(tenant) ?? { sequences: 0, promptTokens: 0 };
     this.backlogs.set(tenant, backlog);
     backlog.sequences += numSequences;

@@ -5,8 +5,8 @@
  */
 import type { Clock } from '../../core/clock.ts';
 
-/** Clients do not wait longer than this; OpenAI's take it for no time at all. */
-const longestMs = 120_000;
+/** Clients do not wait longer than this. */
+const longestMs = 60_000;
 /** Tenants remembered; the one that was told a time longest ago is forgotten. */
 const maxTenants = 10_000;
 
@@ -28,5 +28,10 @@ export class Promises {
     this.doneAtMs.set(tenant, atMs + workMs);
     if (this.doneAtMs.size > maxTenants) this.doneAtMs.delete(this.doneAtMs.keys().next().value!);
     return atMs - nowMs;
+  }
+
+  /** There is room now, so that whoever is refused next need not wait for those that have not come. */
+  forget(tenant: string): void {
+    this.doneAtMs.delete(tenant);
   }
 }
