@@ -56,12 +56,13 @@ export const overload: Scenario = {
 };
 
 /** Requests per second that ended while all clients were busy: neither the first quarter, nor the end. */
-function rateOf({ outcomes }: Load, windowMs: number): number {
+function rateOf({ outcomes, summary }: Load, windowMs: number): number {
   const startMs = Math.min(...outcomes.map(({ intendedMs }) => intendedMs));
   const lastMs = Math.max(...outcomes.map(({ intendedMs }) => intendedMs));
   const [fromMs, toMs] = [startMs + (lastMs - startMs) / 4, Math.min(lastMs, startMs + windowMs)];
   const numEnded = outcomes.filter(({ ok, endMs }) => ok && endMs >= fromMs && endMs <= toMs).length;
-  return toMs > fromMs ? (numEnded * 1000) / (toMs - fromMs) : 0;
+  // So few that none ended then: the mean of all has to do.
+  return numEnded > 0 ? (numEnded * 1000) / (toMs - fromMs) : summary.requestsPerSecond;
 }
 
 async function comeBack(rig: Rig, size: Size, { outcomes }: Load): Promise<[Load[], number | null]> {

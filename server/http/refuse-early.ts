@@ -17,12 +17,14 @@ export interface Asked {
   readonly numSequences: number;
 }
 
-/** Throws engine_unavailable, queue_full or deadline_unmeetable; counted, logged and traced. */
+/** Throws rate_limited, engine_unavailable, queue_full or deadline_unmeetable; counted, logged and traced. */
 export function refuseEarly(context: Context, request: FastifyRequest, asked: Asked): void {
-  const { tenant } = accountOf(request);
+  const account = accountOf(request);
+  const { tenant } = account;
   const { model, numSequences } = asked;
   const startMs = context.clock.nowMs();
   try {
+    account.checkConcurrency();
     context.admissionOf(model).check({ tenant, numSequences, promptTokens: 0 });
   } catch (error) {
     if (error instanceof MillraceError) record(context, request, asked, { startMs, error });
