@@ -34,7 +34,7 @@ ${scenarios.map(section).join('\n')}
 
 const outcomeOf = ({ exitCode }: Report): string => (['met', 'missed', 'unable'] as const)[exitCode];
 const verdictText = ({ exitCode }: Report): string =>
-  ['all thresholds met', 'thresholds missed', 'could not be run'][exitCode]!;
+  ['all thresholds met', 'thresholds missed', 'not all of it could be run'][exitCode]!;
 
 function problemList(problems: readonly string[]): string {
   return problems.map((problem) => `<p class="problem">${quoted(problem)}</p>`).join('');
