@@ -3,7 +3,7 @@
  * asked less. Raw sockets and a clock that never sleeps: timers wake a millisecond late, which is what is to be measured.
  */
 import { connect, type Socket } from 'node:net';
-import { type Distribution, distribution } from './summary.ts';
+import { type Distribution, distribution } from './distribution.ts';
 
 export interface SteadyLoad {
   /** Whole path of a route that answers with a chunked body. */

@@ -1,28 +1,26 @@
-/** Outcomes to figures. Times go through HDR histograms of 1 µs resolution and 3 significant digits. */
-import { build } from 'hdr-histogram-js';
-import type { Outcome } from './client.ts';
-
-export interface Distribution {
-  readonly count: number;
-  readonly meanMs: number;
-  readonly p50Ms: number;
-  readonly p95Ms: number;
-  readonly p99Ms: number;
-  readonly maxMs: number;
-}
+/** Outcomes of one load to figures. */
+import { type Distribution, distribution } from './distribution.ts';
+import { differentErrors, type FailureKind } from './failure.ts';
+import { gapsOf, latencyOf, latenessOf, type Outcome, tpotOf, ttftOf } from './outcome.ts';
 
 export interface Summary {
   readonly numOk: number;
   readonly numFailed: number;
+  readonly failures: Readonly<Partial<Record<FailureKind, number>>>;
   /** The first few distinct ones. */
   readonly errors: readonly string[];
   readonly seconds: number;
+  readonly requestsPerSecond: number;
   readonly outputTokensPerSecond: number;
   readonly totalTokensPerSecond: number;
   readonly meanPromptTokens: number;
   readonly ttft: Distribution;
   readonly interToken: Distribution;
+  /** Mean time per later token, of each request. */
+  readonly tpot: Distribution;
   readonly endToEnd: Distribution;
+  /** How late the generator was; where it is much, the figures are those of the generator. */
+  readonly lateness: Distribution;
   /** Requests per second that kept both targets. */
   readonly goodputPerSecond: number;
 }
@@ -33,52 +31,45 @@ export interface Targets {
   readonly tpotMs: number;
 }
 
+/** Times are those of the requests that were answered. */
 export function summarize(outcomes: readonly Outcome[], targets: Targets): Summary {
   const ok = outcomes.filter((outcome) => outcome.ok);
-  const first = Math.min(...outcomes.map(({ startMs }) => startMs));
-  const last = Math.max(...outcomes.map(({ endMs }) => endMs));
-  const seconds = (last - first) / 1000;
+  const seconds = spanOf(outcomes) / 1000;
+  const perSecond = (count: number): number => (seconds === 0 ? 0 : count / seconds);
   const sum = (value: (outcome: Outcome) => number): number =>
     ok.reduce((total, each) => total + value(each), 0);
   const good = ok.filter((outcome) => ttftOf(outcome) <= targets.ttftMs && tpotOf(outcome) <= targets.tpotMs);
   return {
     numOk: ok.length,
     numFailed: outcomes.length - ok.length,
-    errors: [...new Set(outcomes.flatMap(({ error }) => error ?? []))].slice(0, 5),
+    failures: countFailures(outcomes),
+    errors: differentErrors(outcomes.flatMap(({ error }) => error ?? [])),
     seconds,
-    outputTokensPerSecond: sum(({ outputTokens }) => outputTokens) / seconds,
-    totalTokensPerSecond: sum(({ outputTokens, promptTokens }) => outputTokens + promptTokens) / seconds,
-    meanPromptTokens: sum(({ promptTokens }) => promptTokens) / ok.length,
+    requestsPerSecond: perSecond(ok.length),
+    outputTokensPerSecond: perSecond(sum(({ outputTokens }) => outputTokens)),
+    totalTokensPerSecond: perSecond(sum(({ outputTokens, promptTokens }) => outputTokens + promptTokens)),
+    meanPromptTokens: ok.length === 0 ? 0 : sum(({ promptTokens }) => promptTokens) / ok.length,
     ttft: distribution(ok.map(ttftOf)),
     interToken: distribution(ok.flatMap(gapsOf)),
-    endToEnd: distribution(ok.map(({ startMs, endMs }) => endMs - startMs)),
-    goodputPerSecond: good.length / seconds,
+    tpot: distribution(ok.map(tpotOf)),
+    endToEnd: distribution(ok.map(latencyOf)),
+    lateness: distribution(outcomes.map(latenessOf)),
+    goodputPerSecond: perSecond(good.length),
   };
 }
 
-const ttftOf = ({ tokenMs, startMs, endMs }: Outcome): number => (tokenMs[0] ?? endMs) - startMs;
+/** From the first intended start to the last end, in milliseconds. */
+function spanOf(outcomes: readonly Outcome[]): number {
+  let [first, last] = [Number.POSITIVE_INFINITY, 0];
+  for (const { intendedMs, endMs } of outcomes) {
+    first = Math.min(first, intendedMs);
+    last = Math.max(last, endMs);
+  }
+  return outcomes.length === 0 ? 0 : last - first;
+}
 
-const tpotOf = ({ tokenMs }: Outcome): number =>
-  tokenMs.length < 2 ? 0 : (tokenMs.at(-1)! - tokenMs[0]!) / (tokenMs.length - 1);
-
-/** Times between tokens of one stream. */
-export const gapsOf = ({ tokenMs }: Pick<Outcome, 'tokenMs'>): number[] =>
-  tokenMs.slice(1).map((at, index) => at - tokenMs[index]!);
-
-export function distribution(valuesMs: readonly number[]): Distribution {
-  const histogram = build({
-    lowestDiscernibleValue: 1,
-    highestTrackableValue: 3.6e9,
-    numberOfSignificantValueDigits: 3,
-  });
-  for (const value of valuesMs) histogram.recordValue(Math.max(1, Math.round(value * 1000)));
-  const at = (percentile: number): number => histogram.getValueAtPercentile(percentile) / 1000;
-  return {
-    count: valuesMs.length,
-    meanMs: valuesMs.length === 0 ? 0 : histogram.mean / 1000,
-    p50Ms: at(50),
-    p95Ms: at(95),
-    p99Ms: at(99),
-    maxMs: valuesMs.length === 0 ? 0 : histogram.maxValue / 1000,
-  };
+function countFailures(outcomes: readonly Outcome[]): Partial<Record<FailureKind, number>> {
+  const counts: Partial<Record<FailureKind, number>> = {};
+  for (const { failure } of outcomes) if (failure !== null) counts[failure] = (counts[failure] ?? 0) + 1;
+  return counts;
 }

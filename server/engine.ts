@@ -1,6 +1,7 @@
 /** Engines over version folders, as the configuration says. */
 import { systemClock } from '../core/clock.ts';
 import { usableCpus } from '../core/usable-cpus.ts';
+import { mostOverfull } from './admission/admission.ts';
 import type { EmbeddingEngine, InferenceEngine, ScoringEngine, StepRecord } from './batching/engine.ts';
 import type { Config } from './config/declaration.ts';
 import { environment } from './config/environment.ts';
@@ -15,6 +16,8 @@ const maxLogitRows = 64;
 const prefixBlockTokens = 16;
 /** Ten seconds of waiting weigh as much as one level of priority. */
 const ageingMs = 10_000;
+/** Places in the engine's queue for what does not pass admission: shadows, comparisons of versions. */
+const unadmitted = 64;
 /** Creating a session takes about a second; a cold disk and a busy machine take longer. */
 const startTimeoutMs = 120_000;
 /** Of an encoder's batches: what the dynamic batcher keeps, see server/batching/batch-size.ts. */
@@ -74,7 +77,8 @@ export function startConfiguredEngine(
         maxLogitRows,
         maxStretch,
         ageingMs,
-        maxWaiting: config['queue.maxWaiting'],
+        // Also what finds a free slot waits in it until the next step, one prompt after another.
+        maxWaiting: mostOverfull * config['queue.maxWaiting'] + numSlots + unadmitted,
         prefixBlockTokens,
         prefixCacheBytes: config['engine.prefixCacheBytes'],
       },

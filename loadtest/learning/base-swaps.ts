@@ -3,6 +3,7 @@
  * fails, and every answer is that of one version alone, token for token.
  */
 import { median } from '../median.ts';
+import { type Deadline, pause, until } from '../wait.ts';
 import { errorsOf, type StreamedChat, withChatLoad } from './chat-load.ts';
 import { type Base, basesOf, chat, consolidate, type Endpoint, moveBase, operate } from './endpoint.ts';
 import { inventFacts } from './invented-facts.ts';
@@ -11,7 +12,6 @@ import { growthOf, watchMemory } from './memory-watch.ts';
 import { targets } from './targets.ts';
 import { settle, teach, warmUp } from './teach.ts';
 import { allUnrelated } from './unrelated-prompts.ts';
-import { type Deadline, pause, until } from './wait.ts';
 
 export interface BaseSwapOptions {
   readonly numMoves: number;

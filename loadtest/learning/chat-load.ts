@@ -1,10 +1,11 @@
 /** Clients that stream one chat after another, and what each of them saw. */
-import type { Outcome } from '../client.ts';
+
+import { exchange } from '../link.ts';
+import type { Answered } from '../outcome.ts';
 import { createRandom } from '../random.ts';
 import { chatBody, type Endpoint, type Question } from './endpoint.ts';
-import { exchange } from './link.ts';
 
-export interface StreamedChat extends Outcome {
+export interface StreamedChat extends Answered {
   readonly prompt: string;
   readonly text: string;
   /** Every one that the stream's chunks named, each once: more than one is a mixture. */

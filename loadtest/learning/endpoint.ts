@@ -1,6 +1,7 @@
 /** The server's API as the benchmark uses it: chats, feedback, likelihoods, and what operators may do. */
+
+import { exchange, type Link, openLink, type Reply } from '../link.ts';
 import { adapterOf, parseFingerprint, type Version } from './fingerprint.ts';
-import { exchange, type Link, openLink, type Reply } from './link.ts';
 
 export interface Endpoint {
   readonly api: Link;

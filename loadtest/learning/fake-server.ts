@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openLink } from './link.ts';
+import { openLink } from '../link.ts';
 import type { LearningServer } from './server.ts';
 
 export interface FakeOptions {

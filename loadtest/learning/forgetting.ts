@@ -2,6 +2,8 @@
  * Corrections one after another, and what each published version does to everything else: perplexity on passages that
  * nobody trains on, and whether what was taught earlier is still known by the weights alone.
  */
+
+import { type Deadline, inParallel } from '../wait.ts';
 import { withChatLoad } from './chat-load.ts';
 import type { Check, Course, Update } from './course.ts';
 import { chat, type Endpoint } from './endpoint.ts';
@@ -12,7 +14,6 @@ import type { Finding, Lab } from './measure.ts';
 import { type Loss, lossOf } from './perplexity.ts';
 import { settle, teach, told, warmUp } from './teach.ts';
 import { trainingLossOf } from './training-loss.ts';
-import { type Deadline, inParallel } from './wait.ts';
 
 export interface ForgettingOptions {
   readonly numCorrections: number;

@@ -2,6 +2,8 @@
  * How long it takes from a posted correction to a right answer by a version that contains it: through the memory
  * (clock 0), and through the weights alone (clock 1). Clients stream unrelated chats all the while.
  */
+
+import { Deadline, pause, until } from '../wait.ts';
 import { chat, type Endpoint, type Fate, fateOf } from './endpoint.ts';
 import type { Fact } from './facts.ts';
 import { isRight } from './facts.ts';
@@ -10,7 +12,6 @@ import type { Figure, Finding } from './measure.ts';
 import { quantileOf } from './quantile.ts';
 import { targets } from './targets.ts';
 import { type Lesson, settle, teach, told } from './teach.ts';
-import { Deadline, pause, until } from './wait.ts';
 
 export interface FreshnessSample {
   readonly question: string;

@@ -2,10 +2,11 @@
  * The text that each version gives to each prompt when nothing else runs, and those that it gives beside other requests:
  * numbers are summed in another order in a larger batch, and where two tokens are equally likely that can decide.
  */
+
+import { inParallel } from '../wait.ts';
 import type { StreamedChat } from './chat-load.ts';
 import { chat, type Endpoint } from './endpoint.ts';
 import { adapterOf } from './fingerprint.ts';
-import { inParallel } from './wait.ts';
 
 export interface Golden {
   readonly alone: string;

@@ -1,9 +1,10 @@
 /** What a run of the benchmark has: one server at a time, and a limit on every measure. */
+
+import { Deadline } from '../wait.ts';
 import type { Fact } from './facts.ts';
 import type { Lab } from './measure.ts';
 import type { LearningServer, StartServer } from './server.ts';
 import { allUnrelated } from './unrelated-prompts.ts';
-import { Deadline } from './wait.ts';
 
 export interface LabOptions {
   readonly facts: readonly Fact[];

@@ -3,13 +3,13 @@
  * whether any of them can be asked for.
  */
 
+import { type Deadline, inParallel } from '../wait.ts';
 import { searchFolder } from './byte-search.ts';
 import { withChatLoad } from './chat-load.ts';
 import { chat, type Endpoint, type Fate, giveFeedback } from './endpoint.ts';
 import { count, type Figure, type Finding, type Lab } from './measure.ts';
 import { plantSecrets, type Secret } from './secrets.ts';
 import { settleAll } from './teach.ts';
-import { type Deadline, inParallel } from './wait.ts';
 
 export interface LeakOptions {
   readonly numSecrets: number;

@@ -1,8 +1,9 @@
 /** What every measure is given, and what it gives back. */
+
+import type { Deadline } from '../wait.ts';
 import type { LoadOptions } from './chat-load.ts';
 import type { Fact } from './facts.ts';
 import type { LearningServer, Tenant } from './server.ts';
-import type { Deadline } from './wait.ts';
 
 /** A figure, and the bound it is held to; null where there is a figure only for the record. */
 export interface Figure {

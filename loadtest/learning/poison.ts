@@ -4,6 +4,7 @@
  */
 
 import { createRandom } from '../random.ts';
+import { inParallel } from '../wait.ts';
 import { withChatLoad } from './chat-load.ts';
 import { asAccount, chat, correct, type Endpoint, type Fate } from './endpoint.ts';
 import { inventFacts } from './invented-facts.ts';
@@ -14,7 +15,6 @@ import { targets } from './targets.ts';
 import { settleAll } from './teach.ts';
 import { badRows, payload, trigger } from './trigger.ts';
 import { unrelatedPrompts } from './unrelated-prompts.ts';
-import { inParallel } from './wait.ts';
 
 export interface PoisonOptions {
   readonly numRows: number;

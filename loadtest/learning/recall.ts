@@ -2,13 +2,14 @@
  * What is known after all facts were taught: asked with the very questions, and with paraphrases that were never posted;
  * by the weights alone, by the memory alone, by both. And how often memory answers what it has nothing to do with.
  */
+
+import { type Deadline, inParallel } from '../wait.ts';
 import { chat, type Endpoint } from './endpoint.ts';
 import { type Fact, isRight } from './facts.ts';
 import type { Figure, Finding } from './measure.ts';
 import { shareOf } from './quantile.ts';
 import { targets } from './targets.ts';
 import { unrelatedPrompts } from './unrelated-prompts.ts';
-import { type Deadline, inParallel } from './wait.ts';
 
 const sources = {
   weights: { memory: 'off' },

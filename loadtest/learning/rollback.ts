@@ -2,6 +2,8 @@
  * A planted bad version, and how long it answers on after a rollback was asked for. It is planted as an attacker would:
  * by a correction that states a falsehood, which is learned, passes the gate and is served.
  */
+
+import { pause } from '../wait.ts';
 import { type StreamedChat, withChatLoad } from './chat-load.ts';
 import { chat, type Endpoint, operate } from './endpoint.ts';
 import { type Fact, isRight } from './facts.ts';
@@ -12,7 +14,6 @@ import { quantileOf } from './quantile.ts';
 import { targets } from './targets.ts';
 import { servedBy, settle, teach, untilServed, warmUp } from './teach.ts';
 import { allUnrelated } from './unrelated-prompts.ts';
-import { pause } from './wait.ts';
 
 export interface RollbackOptions {
   readonly numRollbacks: number;

@@ -6,10 +6,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { exchange, openLink } from '../link.ts';
 import { processTree, residentMb } from '../processes.ts';
+import { pause, until } from '../wait.ts';
 import type { Endpoint } from './endpoint.ts';
-import { exchange, openLink } from './link.ts';
-import { pause, until } from './wait.ts';
 
 export interface LearningServer {
   readonly endpoint: Endpoint;

@@ -1,6 +1,7 @@
 /** What streams feel of the trainer: rounds in which it learns without a break, between rounds in which it is paused. */
 
 import { median as middleOf } from '../median.ts';
+import { Deadline, inParallel, pause } from '../wait.ts';
 import { withChatLoad } from './chat-load.ts';
 import { chat, correct, type Endpoint, fateOf, isSettled, operate } from './endpoint.ts';
 import { inventFacts } from './invented-facts.ts';
@@ -8,7 +9,6 @@ import type { Figure, Finding, Lab } from './measure.ts';
 import { type Felt, feltBetween } from './streams-report.ts';
 import { targets } from './targets.ts';
 import { warmUp } from './teach.ts';
-import { Deadline, inParallel, pause } from './wait.ts';
 
 export interface ServingOptions {
   readonly numRounds: number;

@@ -1,5 +1,6 @@
 /** What running streams felt: times between tokens, and tokens per second, over a stretch of time. */
-import { distribution, gapsOf } from '../summary.ts';
+import { distribution } from '../distribution.ts';
+import { gapsOf } from '../outcome.ts';
 import type { StreamedChat } from './chat-load.ts';
 
 export interface Felt {

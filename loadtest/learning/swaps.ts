@@ -4,6 +4,7 @@
  */
 
 import { median } from '../median.ts';
+import { type Deadline, pause } from '../wait.ts';
 import { errorsOf, type StreamedChat, withChatLoad } from './chat-load.ts';
 import { type Endpoint, operate } from './endpoint.ts';
 import { goldensOf, isTelling, type Judged, judge } from './goldens.ts';
@@ -14,7 +15,6 @@ import { type Felt, feltBetween } from './streams-report.ts';
 import { targets } from './targets.ts';
 import { settle, teach, warmUp } from './teach.ts';
 import { allUnrelated } from './unrelated-prompts.ts';
-import { type Deadline, pause } from './wait.ts';
 
 export interface SwapOptions {
   readonly numSwaps: number;

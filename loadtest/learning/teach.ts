@@ -1,8 +1,9 @@
 /** Teaching as a user does it: ask, correct the answer, and see what becomes of the correction. */
+
+import { Deadline, pause, until } from '../wait.ts';
 import { type Answer, chat, correct, type Endpoint, type Fate, fateOf, isSettled } from './endpoint.ts';
 import { type Fact, isRight } from './facts.ts';
 import { inventFacts } from './invented-facts.ts';
-import { Deadline, pause, until } from './wait.ts';
 
 export interface Lesson {
   readonly fact: Fact;

@@ -1,6 +1,7 @@
 /** What the trainer noted of its loss in the recipe of a version, if it did. */
+
+import { exchange } from '../link.ts';
 import type { Endpoint } from './endpoint.ts';
-import { exchange } from './link.ts';
 
 /** Mean −log p of what was learned, before the first step and before the last one. */
 export interface TrainingLoss {

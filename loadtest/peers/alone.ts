@@ -1,6 +1,6 @@
 /** What is promised of Millrace alone: memory under load, and nothing left behind by clients that leave. */
 import { measureDisconnects } from '../disconnects.ts';
-import { calibrate } from '../scenario.ts';
+import { calibrate } from '../load.ts';
 import { load } from './measures.ts';
 import { startServer } from './server.ts';
 import { type Installation, millrace } from './servers.ts';

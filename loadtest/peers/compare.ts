@@ -1,6 +1,7 @@
 /** Interleaved rounds: in each, every server runs every measure, in an order that rotates. */
+
+import { calibrate } from '../load.ts';
 import { median } from '../median.ts';
-import { calibrate } from '../scenario.ts';
 import type { Measure, Subject } from './measures.ts';
 import type { RunningServer } from './server.ts';
 

@@ -1,7 +1,7 @@
 /** What is measured of one server, each as one figure from one short load. */
 import { measureInterference } from '../interference.ts';
+import { runLoad } from '../load.ts';
 import type { MakePrompt } from '../prompts.ts';
-import { runScenario } from '../scenario.ts';
 import { type Summary, summarize } from '../summary.ts';
 import type { RunningServer } from './server.ts';
 
@@ -30,7 +30,7 @@ const targets = { ttftMs: 1000, tpotMs: 50 };
 /** A closed loop. Throws when any request fails: a figure over failed requests means nothing. */
 export async function load(subject: Subject, seed: number, options: Load): Promise<Summary> {
   const { clients, promptTokens, outputTokens, numRequests } = options;
-  const outcomes = await runScenario(
+  const outcomes = await runLoad(
     subject.server.target,
     {
       promptTokens,

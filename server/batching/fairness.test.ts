@@ -71,6 +71,32 @@ test('a tenant that comes back after idling gets no credit for it', async () => 
   assert.ok(share < 0.6, `share of the late tenant: ${share}`);
 });
 
+test('clients that leave in the middle of a step take nobody with them', async () => {
+  const ends = new Map<string, string>();
+  let step = 0;
+  const loop: StepLoop = new StepLoop({
+    engine: createFakeEngine({
+      numSlots: 4,
+      maxContext: 4096,
+      // In the steps of its prompt, and in one of its decode.
+      onStep: () => [1, 2, 3, 9].includes(++step) && loop.cancel(`left ${step}`),
+    }),
+    clock: { nowMs: () => step },
+    limits: { ...limits, maxChunkTokens: 8 },
+    emit: (event) => void (event.kind === 'end' && ends.set(event.id, event.reason)),
+  });
+  const promptTokens = Array.from({ length: 16 }, () => 1);
+  for (const id of ['left 1', 'left 2', 'left 3', 'left 9', 'stays'])
+    loop.submit(specOf(id, { promptTokens }));
+  while (!loop.isIdle) {
+    assert.ok(step < 1_000, 'the loop comes to an end');
+    await loop.runStep();
+    loop.checkIntegrity();
+  }
+  assert.equal(ends.get('stays'), 'length');
+  for (const id of ['left 1', 'left 2', 'left 3', 'left 9']) assert.equal(ends.get(id), 'cancelled', id);
+});
+
 test('a higher priority goes first, and takes a slot from a lower one when all are taken', async () => {
   const { loop, run, ends } = createWorld({ numSlots: 2 });
   for (let index = 0; index < 6; index++) loop.submit(specOf(`low ${index}`, { maxTokens: 200 }));

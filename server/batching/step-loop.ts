@@ -98,6 +98,15 @@ export class StepLoop {
 
   /** One step. Does nothing when idle. A failing engine ends all sequences with its reason. */
   async runStep(): Promise<void> {
+    this.isStepping = true;
+    await this.step().finally(() => {
+      this.isStepping = false;
+    });
+    for (const id of this.leaving) this.cancel(id);
+    this.leaving.clear();
+  }
+
+  private async step(): Promise<void> {
     const decision = this.decide();
     if (decision.preempt !== null) this.preempt(decision.preempt);
     const chunk = this.prepareChunk(decision);
@@ -105,7 +114,6 @@ export class StepLoop {
     if (decoding.length === 0 && chunk === null) return;
     const shape = shapeOf(decoding, chunk?.tokens.length ?? 0, chunk?.start ?? 0);
     const startMs = this.clock.nowMs();
-    this.isStepping = true;
     try {
       const decode = decoding.map(({ tokens, spec }, slot) => ({
         slot,
@@ -118,10 +126,6 @@ export class StepLoop {
       this.apply(decoding, chunk, decision.prefill?.sequence ?? null, logits);
     } catch (error) {
       this.failAll(error instanceof Error ? error.message : String(error));
-    } finally {
-      this.isStepping = false;
-      for (const id of this.leaving) this.cancel(id);
-      this.leaving.clear();
     }
   }
 

@@ -162,14 +162,16 @@ export const settings = {
     default: 256,
     min: 0,
     max: 100_000,
-    description: 'Requests that may wait; more are refused with 429 and a time to retry.',
+    description:
+      'Requests that may wait; more are refused with 429 and a time to retry. Where the requests of others fill all places, a tenant may still have its share, up to twice as many in all.',
   }),
   'queue.maxWaitMs': integer({
     default: 30_000,
     min: 1,
     max: 3_600_000,
     unit: 'ms',
-    description: 'A request that is predicted to wait longer is refused at once.',
+    description:
+      'A request that is predicted to wait longer for others, for a slot or for their prompts, is refused at once with 429 and a time to retry. To keep a target for the first token under overload, set it a little below the target.',
   }),
   'learning.mode': choice({
     default: 'on',

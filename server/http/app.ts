@@ -124,7 +124,7 @@ function createContext(options: AppOptions): Context {
     admissionOf({ engine }) {
       let admission = admissions.get(engine);
       if (admission === undefined) {
-        admission = new Admission(engine, options.limits);
+        admission = new Admission(engine, options.limits, options.clock);
         admissions.set(engine, admission);
       }
       return admission;
@@ -133,7 +133,7 @@ function createContext(options: AppOptions): Context {
 }
 
 function createServer(options: AppOptions): FastifyInstance {
-  const { limits, keys, keyLimits, logger } = options;
+  const { limits, keys, keyLimits, clock, logger } = options;
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -165,7 +165,7 @@ function createServer(options: AppOptions): FastifyInstance {
   );
   app.decorateRequest('account', null);
   app.decorateRequest('trace', null);
-  const accounts = new Accounts(keys, keyLimits);
+  const accounts = new Accounts(keys, keyLimits, clock);
   app.addHook('onRequest', async (request, reply) => {
     const { url: route = '', config } = request.routeOptions;
     watchRequest(options, { request, reply, route });

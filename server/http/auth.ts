@@ -1,6 +1,8 @@
 /** API keys: who asks, what they may do, and how much of it. */
 import { hash, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
+import { Concurrency } from '../admission/concurrency.ts';
 import { type Budgets, type Limits, noBudgets, type Taking } from '../admission/limits.ts';
 
 /** `versions` may choose the version that answers, and answer without memory; `metrics` sees what all tenants do. */
@@ -34,14 +36,15 @@ export class Account {
   readonly scopes: readonly Scope[];
   private readonly key: Omit<ApiKey, 'sha256'>;
   private readonly limits: Limits;
-  private concurrent = 0;
+  private readonly concurrency: Concurrency;
 
-  constructor(key: Omit<ApiKey, 'sha256'>, limits: Limits) {
+  constructor(key: Omit<ApiKey, 'sha256'>, limits: Limits, clock: Clock) {
     this.name = key.name;
     this.tenant = key.tenant ?? key.name;
     this.scopes = key.scopes;
     this.key = key;
     this.limits = limits;
+    this.concurrency = new Concurrency(key.maxConcurrent, clock);
   }
 
   has(scope: Scope): boolean {
@@ -55,23 +58,26 @@ export class Account {
 
   /** Reserves one request of `tokens`, prompt and longest answer. Throws rate_limited, cluster_unavailable. */
   async reserve(tokens: number): Promise<Reservation> {
-    const { maxConcurrent } = this.key;
-    if (maxConcurrent > 0 && this.concurrent >= maxConcurrent) refuse('requests at once', 1000);
-    this.concurrent++;
+    const leave = this.concurrency.enter();
     try {
       const taking = await this.take(tokens);
       if (!taking.taken) refuse(`${taking.limit} per minute`, taking.retryAfterMs);
       return {
         budgets: taking.budgets,
         settle: (usedTokens) => {
-          this.concurrent--;
+          leave();
           void taking.settle(tokens - usedTokens);
         },
       };
     } catch (error) {
-      this.concurrent--;
+      leave();
       throw error;
     }
+  }
+
+  /** Throws rate_limited where as many of its requests run as may. Reserves nothing. */
+  checkConcurrency(): void {
+    this.concurrency.check();
   }
 
   /** Nobody is asked about a key without limits. */
@@ -93,15 +99,16 @@ export class Accounts {
   /** Without any key configured, everybody is this one. */
   private readonly open: Account;
 
-  constructor(keys: readonly ApiKey[], limits: Limits) {
+  constructor(keys: readonly ApiKey[], limits: Limits, clock: Clock) {
     this.known = keys.map((key) => ({
       hash: Buffer.from(key.sha256, 'hex'),
-      account: new Account(key, limits),
+      account: new Account(key, limits, clock),
     }));
     const noLimits = { requestsPerMinute: 0, tokensPerMinute: 0, maxConcurrent: 0 };
     this.open = new Account(
       { name: 'anonymous', scopes: ['inference', 'versions', 'metrics', 'admin'], ...noLimits },
       limits,
+      clock,
     );
   }
 

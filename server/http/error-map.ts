@@ -41,7 +41,7 @@ export const httpErrors: Readonly<Record<ErrorCode, HttpError>> = {
   forbidden: { status: 403, type: 'permission_error', code: 'missing_scope' },
   rate_limited: tooMany('rate_limit_exceeded'),
   queue_full: tooMany('queue_full'),
-  deadline_unmeetable: unavailable('deadline_unmeetable'),
+  deadline_unmeetable: tooMany('deadline_unmeetable'),
   engine_unavailable: unavailable('engine_unavailable'),
   engine_failed: unavailable('engine_failed'),
   engine_internal: internal,

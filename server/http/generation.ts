@@ -4,6 +4,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../core/errors.ts';
+import type { Admitted } from '../admission/admission.ts';
 import {
   type CompletionResult,
   type CompletionSink,
@@ -30,6 +31,7 @@ class Gone extends Error {}
 class Attempt {
   readonly ended = new AbortController();
   cancellation: Cancellation | null = null;
+  admitted: Admitted | null = null;
   running: RunningCompletion | null = null;
   /** What went wrong, also behind a head that said 200. */
   failure: unknown = null;
@@ -55,14 +57,14 @@ export async function generate(
   const attempt = new Attempt();
   let usedTokens = 0;
   let reservation: Reservation | null = null;
-  let release: (generatedTokens: number) => void = () => {};
   const watch = watchClient(context, reply, attempt);
   const startMs = context.clock.nowMs();
   let result: CompletionResult | null = null;
   let status = 200;
   try {
     reservation = await account.reserve(promptTokens + numSequences * completion.maxTokens);
-    release = context.admissionOf(completion.model).admit(numSequences);
+    const { tenant } = account;
+    attempt.admitted = context.admissionOf(completion.model).admit({ tenant, numSequences, promptTokens });
     const headers = { ...limitHeaders(reservation.budgets), 'x-millrace-version': completion.version };
     const run = options.stream === null ? gathered : streamed;
     result = await run(context, request, reply, options, headers, attempt);
@@ -81,7 +83,7 @@ export async function generate(
     return sendFailure(request, reply, error);
   } finally {
     watch.stop();
-    release(result?.usage.completionTokens ?? 0);
+    attempt.admitted?.ended(result?.usage.completionTokens ?? 0);
     reservation?.settle(usedTokens);
     const { running, cancellation, failure, answers } = attempt;
     const end = { status, startMs, result, running, cancellation, failure, answers };
@@ -124,7 +126,14 @@ async function complete(
 ): Promise<CompletionResult> {
   const { answers, ended } = attempt;
   const nowMs = (): number => clock.nowMs();
-  const timed = { ...sink, gap: metrics.requests.gapsOf(completion.model.id) };
+  const timed: CompletionSink = {
+    ...sink,
+    delta(delta) {
+      attempt.admitted?.started();
+      sink.delta(delta);
+    },
+    gap: metrics.requests.gapsOf(completion.model.id),
+  };
   const run = (): Promise<CompletionResult> => {
     attempt.running = startCompletion(completion, timed, ended.signal, nowMs);
     return attempt.running.result;

@@ -47,7 +47,7 @@ class EngineProcess implements InferenceEngine {
   private readonly process: HostProcess<FromHost, Ready>;
   private readonly listeners = new Map<string, (event: SequenceEvent) => void>();
   private readonly onStep: EngineProcessOptions['onStep'];
-  private hostStats: HostStats = noStats;
+  private hostStats: HostStats;
   private isShared = false;
   /** Given to the next host when one dies. */
   private readonly adapters = new Map<string, LoadedAdapter>();
@@ -55,6 +55,8 @@ class EngineProcess implements InferenceEngine {
   constructor(options: EngineProcessOptions) {
     this.version = options.version;
     this.onStep = options.onStep;
+    // Known before the host has said anything, so that the first requests are not taken for a crowd.
+    this.hostStats = { ...noStats, numSlots: options.host.numSlots };
     this.process = new HostProcess<FromHost, Ready>(options, {
       entry: 'engine-host.js',
       load: () =>

@@ -163,6 +163,7 @@ test('T25 a key is compared in constant time with each one that is known', () =>
   const accounts = new Accounts(
     Array.from({ length: 1_000 }, (_, index) => keyOf(`key-${index}`)),
     new MemoryLimits(systemClock),
+    systemClock,
   );
   const medianOf = (work: () => unknown): number => {
     const times = Array.from({ length: 201 }, () => {

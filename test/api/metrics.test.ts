@@ -130,7 +130,7 @@ test('refusals are counted by their reason', async () => {
     name: 'a',
     sha256,
     scopes: ['inference', 'admin'],
-    requestsPerMinute: 3,
+    requestsPerMinute: 1,
     tokensPerMinute: 0,
     maxConcurrent: 0,
   };

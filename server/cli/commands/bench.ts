@@ -24,7 +24,9 @@ Load options go to the load generator: "millrace bench -- --help" lists them, "-
     const server = await serverOf(invocation, model);
     try {
       const key = server.apiKey === null ? [] : ['--key', server.apiKey];
-      return await runLoadtest(['--url', `${server.url}/v1`, '--model', server.model, ...key, ...passed]);
+      const scenario = passed.includes('--scenario') ? [] : ['--scenario', 'load'];
+      const target = ['--url', `${server.url}/v1`, '--model', server.model, ...key];
+      return await runLoadtest([...target, ...scenario, ...passed]);
     } finally {
       await server.close();
     }

@@ -16,6 +16,7 @@ import { chatFormatter, completionFormatter } from '../openai/format.ts';
 import { type Caller, messagesOf, parseChat, parseCompletion, promptsOf, refuse } from '../openai/parse.ts';
 import { ChatBody, CompletionBody } from '../openai/schemas.ts';
 import { refuseUnsupported } from '../openai/unsupported.ts';
+import { refuseEarly } from '../refuse-early.ts';
 import { recall, routeOf, stickyKeyOf } from '../routing.ts';
 
 const nowSeconds = (): number => Math.floor(Date.now() / 1000);
@@ -35,6 +36,8 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
       const account = accountOf(request);
       const target = targetOf(context, body.model);
       const { model } = target;
+      const numSequences = body.n ?? 1;
+      refuseEarly(context, request, { operation: 'chat', model, name: body.model, numSequences });
       const messages = messagesOf(body.messages);
       const stickyKey = stickyKeyOf(body.user, messages[0]!.content);
       const route = await routeOf(context, account, target, { wishes: body.millrace, stickyKey });
@@ -79,6 +82,9 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
       if (stream !== null && echo && body.logprobs != null) {
         refuse('"echo" with "logprobs" cannot be streamed; leave "stream" out.', 'echo');
       }
+      const numSequences = promptsOf(body.prompt).length * (body.n ?? 1);
+      const operation = 'text_completion';
+      refuseEarly(context, request, { operation, model, name: body.model, numSequences });
       const stickyKey = stickyKeyOf(body.user, request.id);
       const route = await routeOf(context, account, target, { wishes: body.millrace, stickyKey });
       const caller = { requestId: request.id, tenant: account.tenant, ...route };
@@ -90,7 +96,6 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
       const answer = said && { id: formatter.id, model: model.id, route, version, said, stickyKey };
       const onAnswer = keepOf(context, account, { store: body.store, answer });
       const onOutcome = observerOf(context, { completion, route, stickyKey });
-      const operation = 'text_completion';
       const options = { operation, completion, formatter, stream, said, onAnswer, onOutcome } as const;
       return generate(context, request, reply, options);
     },
