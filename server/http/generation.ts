@@ -1,6 +1,7 @@
 /**
- * From an accepted body to the end of its answer: admit, run, stream or gather, account for it. One signal, raised
- * by the client's leaving, a slow reader or the deadline, ends everything the request has started.
+ * From an accepted body to the end of its answer: admit, run, stream or gather, account for it. The client's leaving, a
+ * slow reader or the deadline end everything the request has started. (No AbortSignal for each request: scavenges do not
+ * free them, nor what they reach; see docs/experiments.md.)
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../core/errors.ts';
@@ -27,8 +28,9 @@ class Gone extends Error {}
 
 /** One request while it is answered: what ends it, and what is known of it when it has ended. */
 class Attempt {
-  readonly ended = new AbortController();
   cancellation: Cancellation | null = null;
+  /** Why it was cancelled. */
+  reason: Error | null = null;
   running: RunningCompletion | null = null;
   /** What went wrong, also behind a head that said 200. */
   failure: unknown = null;
@@ -36,8 +38,10 @@ class Attempt {
 
   /** The first reason counts. */
   cancel(cancellation: Cancellation, reason: Error): void {
-    this.cancellation ??= cancellation;
-    this.ended.abort(reason);
+    if (this.reason !== null) return;
+    this.cancellation = cancellation;
+    this.reason = reason;
+    this.running?.cancel(reason);
   }
 }
 
@@ -62,7 +66,7 @@ export async function generate(
   try {
     reservation = await account.reserve(promptTokens + numSequences * completion.maxTokens);
     release = context.admissionOf(completion.model).admit(numSequences);
-    const headers = { ...limitHeaders(reservation.budgets), 'x-millrace-version': completion.version };
+    const headers = { 'x-millrace-version': completion.version, ...limitHeaders(reservation.budgets) };
     const run = options.stream === null ? gathered : streamed;
     result = await run(context, request, reply, options, headers, attempt);
     usedTokens = result.usage.promptTokens + result.usage.completionTokens;
@@ -121,11 +125,12 @@ async function complete(
   sink: CompletionSink,
   attempt: Attempt,
 ): Promise<CompletionResult> {
-  const { answers, ended } = attempt;
+  const { answers } = attempt;
   const nowMs = (): number => clock.nowMs();
-  const timed = { ...sink, gap: metrics.requests.gapsOf(completion.model.id) };
-  const run = (): Promise<CompletionResult> => {
-    attempt.running = startCompletion(completion, timed, ended.signal, nowMs);
+  const timed = { gap: metrics.requests.gapsOf(completion.model.id), ...sink };
+  const run = async (): Promise<CompletionResult> => {
+    if (attempt.reason !== null) throw attempt.reason;
+    attempt.running = startCompletion(completion, timed, nowMs);
     return attempt.running.result;
   };
   const result = await observed(run, { completion, nowMs, answers, onOutcome });
@@ -170,7 +175,7 @@ const streamed: Run = async (context, request, reply, options, headers, attempt)
     reply.hijack();
     stream = new EventStream(
       reply.raw,
-      { ...headers, ...traceHeaders(request), 'x-request-id': request.id },
+      { 'x-request-id': request.id, ...headers, ...traceHeaders(request) },
       {
         keepAliveMs: context.limits.keepAliveMs,
         onSlow: () => attempt.cancel('slow_reader', new Gone('the client does not read')),
