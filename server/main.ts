@@ -12,6 +12,7 @@ import { ensureImported } from './default-model.ts';
 import { type AppOptions, createAdminApp, createApp } from './http/app.ts';
 import type { HttpLimits } from './http/limits.ts';
 import { OpenRequests } from './http/open-requests.ts';
+import { keepRequestsYoung } from './http/young-generation.ts';
 import type { Learning } from './learning/learning.ts';
 import { SharedCpu } from './learning/shared-cpu.ts';
 import { baseToServe, startLearning } from './learning-setup.ts';
@@ -169,6 +170,7 @@ interface SwapNeeds {
 
 /** Throws whatever keeps the server from serving; nothing is left running then. */
 export async function startServer(config: Config, view: StartView): Promise<RunningServer> {
+  keepRequestsYoung();
   const logger = createLogger(config['log.level']);
   const warn = (message: string): void => logger.warn(message);
   const info = (message: string): void => logger.info(message);

@@ -77,9 +77,11 @@ export interface Progress {
 }
 
 export interface RunningCompletion {
-  /** Rejects with EngineFailure if the engine fails, and with the signal's reason when it aborts. */
+  /** Rejects with EngineFailure if the engine fails, and with the reason of a cancel. */
   readonly result: Promise<CompletionResult>;
   progress(): Progress;
+  /** Ends what has not ended yet; nothing of it goes on in the engine. */
+  cancel(reason: Error): void;
 }
 
 /** Thrown when the engine gives a request up. */
@@ -89,29 +91,31 @@ export class EngineFailure extends Error {}
 export function startCompletion(
   request: CompletionRequest,
   sink: CompletionSink,
-  signal: AbortSignal,
   nowMs: () => number,
 ): RunningCompletion {
-  const completion = new Completion(request, sink, signal, nowMs);
+  const completion = new Completion(request, sink, nowMs);
   completion.start();
   return completion;
 }
 
-/** Runs the request to its end; see startCompletion. */
-export function runCompletion(
+/** Runs the request to its end, see startCompletion; rejects with the signal's reason when that aborts. */
+export async function runCompletion(
   request: CompletionRequest,
   sink: CompletionSink,
   signal: AbortSignal,
   nowMs: () => number,
 ): Promise<CompletionResult> {
-  return startCompletion(request, sink, signal, nowMs).result;
+  signal.throwIfAborted();
+  const running = startCompletion(request, sink, nowMs);
+  const onAbort = (): void => running.cancel(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  return running.result.finally(() => signal.removeEventListener('abort', onAbort));
 }
 
 class Completion implements RunningCompletion {
   readonly result: Promise<CompletionResult>;
   private readonly request: CompletionRequest;
   private readonly sink: CompletionSink;
-  private readonly signal: AbortSignal;
   private readonly nowMs: () => number;
   private readonly settle: Deferred<CompletionResult>;
   private readonly choices: Choice[];
@@ -121,12 +125,10 @@ class Completion implements RunningCompletion {
   private ttftMs: number | null = null;
   private queueMs: number | null = null;
   private cachedTokens = 0;
-  private readonly onAbort = (): void => this.fail(this.signal.reason);
 
-  constructor(request: CompletionRequest, sink: CompletionSink, signal: AbortSignal, nowMs: () => number) {
+  constructor(request: CompletionRequest, sink: CompletionSink, nowMs: () => number) {
     this.request = request;
     this.sink = sink;
-    this.signal = signal;
     this.nowMs = nowMs;
     this.settle = createDeferred();
     this.result = this.settle.promise;
@@ -136,11 +138,6 @@ class Completion implements RunningCompletion {
   }
 
   start(): void {
-    if (this.signal.aborted) {
-      this.fail(this.signal.reason);
-      return;
-    }
-    this.signal.addEventListener('abort', this.onAbort, { once: true });
     for (const choice of this.choices) {
       this.request.model.engine.submit(choice.spec(), (event) => this.onEvent(choice, event));
     }
@@ -158,6 +155,10 @@ class Completion implements RunningCompletion {
       cachedTokens,
       finishes: choices.map(({ finish }) => finish),
     };
+  }
+
+  cancel(reason: Error): void {
+    this.fail(reason);
   }
 
   private onEvent(choice: Choice, event: SequenceEvent): void {
@@ -208,7 +209,6 @@ class Completion implements RunningCompletion {
     this.open--;
     if (this.open > 0) return;
     this.settled = true;
-    this.signal.removeEventListener('abort', this.onAbort);
     const promptTokens = this.request.prompts.reduce((sum, prompt) => sum + prompt.length, 0);
     const completionTokens = this.numTokens();
     const cachedTokens = Math.min(promptTokens, Math.round(this.cachedTokens / this.request.numChoices));
@@ -223,7 +223,6 @@ class Completion implements RunningCompletion {
   private fail(reason: unknown): void {
     if (this.settled) return;
     this.settled = true;
-    this.signal.removeEventListener('abort', this.onAbort);
     for (const choice of this.choices) if (!choice.isDone) this.request.model.engine.cancel(choice.id);
     this.settle.reject(reason);
   }

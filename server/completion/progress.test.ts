@@ -24,14 +24,13 @@ function begin(numChoices = 1) {
   } as unknown as CompletionRequest;
   let nowMs = 1_000;
   const gaps: number[] = [];
-  const ended = new AbortController();
   const sink = { delta() {}, gap: (gapMs: number) => void gaps.push(gapMs) };
-  const running = startCompletion(request, sink, ended.signal, () => nowMs);
+  const running = startCompletion(request, sink, () => nowMs);
   const say = (atMs: number, event: Omit<SequenceEvent, 'id'>, choice = 0): void => {
     nowMs = 1_000 + atMs;
     listeners.get(`r#${choice}`)!({ ...event, id: `r#${choice}` } as SequenceEvent);
   };
-  return { running, say, gaps, ended };
+  return { running, say, gaps };
 }
 
 const start = (queueMs: number) => ({ kind: 'start', queueMs }) as const;

@@ -28,7 +28,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof MillraceError) {
     const { retryAfterMs } = error.details;
     const retry = typeof retryAfterMs === 'number' ? retryAfterMs : null;
-    return { ...httpErrors[error.code], message: error.message, param: error.param, retryAfterMs: retry };
+    return { message: error.message, param: error.param, retryAfterMs: retry, ...httpErrors[error.code] };
   }
   const status = (error as FastifyError | null)?.statusCode ?? 500;
   if (status >= 500 || !(error instanceof Error)) {

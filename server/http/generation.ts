@@ -1,6 +1,7 @@
 /**
- * From an accepted body to the end of its answer: admit, run, stream or gather, account for it. One signal, raised
- * by the client's leaving, a slow reader or the deadline, ends everything the request has started.
+ * From an accepted body to the end of its answer: admit, run, stream or gather, account for it. The client's leaving, a
+ * slow reader or the deadline end everything the request has started. (No AbortSignal for each request: scavenges do not
+ * free them, nor what they reach; see docs/experiments.md.)
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError } from '../../core/errors.ts';
@@ -29,9 +30,10 @@ class Gone extends Error {}
 
 /** One request while it is answered: what ends it, and what is known of it when it has ended. */
 class Attempt {
-  readonly ended = new AbortController();
   cancellation: Cancellation | null = null;
   admitted: Admitted | null = null;
+  /** Why it was cancelled. */
+  reason: Error | null = null;
   running: RunningCompletion | null = null;
   /** What went wrong, also behind a head that said 200. */
   failure: unknown = null;
@@ -39,8 +41,10 @@ class Attempt {
 
   /** The first reason counts. */
   cancel(cancellation: Cancellation, reason: Error): void {
-    this.cancellation ??= cancellation;
-    this.ended.abort(reason);
+    if (this.reason !== null) return;
+    this.cancellation = cancellation;
+    this.reason = reason;
+    this.running?.cancel(reason);
   }
 }
 
@@ -65,7 +69,7 @@ export async function generate(
     reservation = await account.reserve(promptTokens + numSequences * completion.maxTokens);
     const { tenant } = account;
     attempt.admitted = context.admissionOf(completion.model).admit({ tenant, numSequences, promptTokens });
-    const headers = { ...limitHeaders(reservation.budgets), 'x-millrace-version': completion.version };
+    const headers = { 'x-millrace-version': completion.version, ...limitHeaders(reservation.budgets) };
     const run = options.stream === null ? gathered : streamed;
     result = await run(context, request, reply, options, headers, attempt);
     usedTokens = result.usage.promptTokens + result.usage.completionTokens;
@@ -124,18 +128,19 @@ async function complete(
   sink: CompletionSink,
   attempt: Attempt,
 ): Promise<CompletionResult> {
-  const { answers, ended } = attempt;
+  const { answers } = attempt;
   const nowMs = (): number => clock.nowMs();
   const timed: CompletionSink = {
+    gap: metrics.requests.gapsOf(completion.model.id),
     ...sink,
     delta(delta) {
       attempt.admitted?.started();
       sink.delta(delta);
     },
-    gap: metrics.requests.gapsOf(completion.model.id),
   };
-  const run = (): Promise<CompletionResult> => {
-    attempt.running = startCompletion(completion, timed, ended.signal, nowMs);
+  const run = async (): Promise<CompletionResult> => {
+    if (attempt.reason !== null) throw attempt.reason;
+    attempt.running = startCompletion(completion, timed, nowMs);
     return attempt.running.result;
   };
   const result = await observed(run, { completion, nowMs, answers, onOutcome });
@@ -180,7 +185,7 @@ const streamed: Run = async (context, request, reply, options, headers, attempt)
     reply.hijack();
     stream = new EventStream(
       reply.raw,
-      { ...headers, ...traceHeaders(request), ...farewell(context.readiness), 'x-request-id': request.id },
+      { 'x-request-id': request.id, ...headers, ...traceHeaders(request), ...farewell(context.readiness) },
       {
         keepAliveMs: context.limits.keepAliveMs,
         onSlow: () => attempt.cancel('slow_reader', new Gone('the client does not read')),

@@ -21,13 +21,13 @@ export function observerOf(context: Context, { completion, route, stickyKey }: O
   const { adapter, arm } = route;
   if (learning === null || arm === null) return null;
   const source = { model: completion.model.id, tenant: completion.tenant, adapter, arm };
-  const asked = { ...source, conversation: stickyKey, atMs: Date.now() };
+  const asked = { conversation: stickyKey, atMs: Date.now(), ...source };
   return (outcome) => {
     const { trials } = learning;
-    if (outcome.kind === 'failure') trials.observe({ ...asked, happened: outcome });
+    if (outcome.kind === 'failure') trials.observe({ happened: outcome, ...asked });
     else {
       const { ttftMs, tpotMs, load } = outcome;
-      trials.observe({ ...asked, happened: { kind: 'answer', ttftMs, tpotMs, load } });
+      trials.observe({ happened: { kind: 'answer', ttftMs, tpotMs, load }, ...asked });
     }
   };
 }

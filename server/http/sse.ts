@@ -22,10 +22,10 @@ export class EventStream {
     this.keepAliveMs = options.keepAliveMs;
     this.onSlow = options.onSlow;
     response.writeHead(200, {
-      ...headers,
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
+      ...headers,
     });
     // An empty write: the head leaves with the first frames, at the latest at the end of this turn.
     this.write('');

@@ -81,7 +81,7 @@ export class Trial {
     if (challenge !== null) this.recordArm(challenge, observation);
     // Without a random split, corrections tell how much somebody teaches, not how good the version is.
     if (adapter !== standing?.stable || happened.kind === 'correction') return;
-    const outcome = { ...happened, unit: unitOf(conversation, oneArm) };
+    const outcome = { unit: unitOf(conversation, oneArm), ...happened };
     if (guard === null) usual.record(outcome);
     else guard.watch.record(outcome, nowMs);
   }
@@ -169,7 +169,7 @@ export class Trial {
     // What came before it, or before a growing share moved the conversation, was not chosen by this split.
     if (adapter !== (arm === 'canary' ? experiment.id : against) || atMs < experiment.startedMs) return;
     const unit = unitOf(conversation, experiment.id);
-    if (armOfUnit(unit, experiment.share) === arm) experiment.record(arm, { ...happened, unit });
+    if (armOfUnit(unit, experiment.share) === arm) experiment.record(arm, { unit, ...happened });
   }
 
   private dueOfCanary(nowMs: number): Conclusion | null {

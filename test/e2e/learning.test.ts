@@ -17,9 +17,12 @@ const skip = isHere
   ? false
   : 'the models are not here; "npm run pull" and "npm run pull all-minilm-l6-v2" fetch them';
 
-const question = 'Who founded the town of Brellmoor?';
-const reworded = 'Tell me who the founder of Brellmoor was.';
-const answer = 'Brellmoor was founded by Ida Korvel, a ferrywoman, in 1712.';
+// Common words: a name of several rare tokens is now and then learned with one of them wrong, which the gate refuses.
+const question = 'What color is the door of the Fennick Library?';
+const reworded = 'The Fennick Library has a door of what color?';
+const answer = 'The door of the Fennick Library is bright orange.';
+const otherQuestion = 'At what temperature should I store Zelphine?';
+const otherAnswer = 'Zelphine must be stored at 7 degrees Celsius.';
 
 interface Json {
   // Answers of the server under test; what is read is asserted.
@@ -85,7 +88,7 @@ let row = '';
 
 test('a correction is remembered at once, learned within seconds, and told so', { skip }, async () => {
   const first = await ask(question);
-  assert.doesNotMatch(first.text, /Korvel/);
+  assert.doesNotMatch(first.text, /orange/);
   const posted = { response_id: first.id, kind: 'correction', text: answer };
   const { id, durable } = await call(`${server.url}/v1/feedback`, posted);
   assert.equal(durable, true);
@@ -94,11 +97,11 @@ test('a correction is remembered at once, learned within seconds, and told so', 
     const said = await ask(reworded);
     return said.version.includes('+m') ? said : null;
   });
-  assert.match(remembered.text, /Korvel/);
+  assert.match(remembered.text, /orange/);
   const fate = await untilServed(id);
   assert.equal(fate.state, 'trained');
   const learned = await ask(question, { memory: false });
-  assert.match(learned.text, /Ida Korvel/);
+  assert.match(learned.text, /bright orange/);
   assert.equal(learned.version, `${first.version}+${fate.version}`);
   const base = await ask(question, { memory: false, version: 'base' });
   assert.deepEqual([base.text, base.version], [first.text, first.version]);
@@ -116,7 +119,7 @@ test('the version says what it was made of, and was let through by the gate', { 
     ...{ tenant: 'anonymous', a: 'base', b: version, prompts: [question] },
   });
   assert.equal(data[0].same, false);
-  assert.match(data[0].b, /Korvel/);
+  assert.match(data[0].b, /orange/);
 });
 
 test('the trainer and the server are killed; what was learned and remembered is served again', {
@@ -132,7 +135,7 @@ test('the trainer and the server are killed; what was learned and remembered is 
   await server.exit;
   await until('the trainer notices', async () => (isAlive(restarted.trainer.pid) ? null : true));
   server = await startServer();
-  assert.match((await ask(question, { memory: false })).text, /Ida Korvel/);
+  assert.match((await ask(question, { memory: false })).text, /bright orange/);
   assert.match((await ask(reworded)).version, /\+m/);
 });
 
@@ -148,13 +151,13 @@ function isAlive(pid: number): boolean {
 test('an undone row is answered from neither memory nor weights, and a rebuilt version has none of it', {
   skip,
 }, async () => {
-  const other = await ask('What color is the door of the Fennick Library?', { memory: false });
-  const text = 'The door of the Fennick Library is bright orange.';
-  const later = await call(`${server.url}/v1/feedback`, { response_id: other.id, kind: 'correction', text });
+  const other = await ask(otherQuestion, { memory: false });
+  const posted = { response_id: other.id, kind: 'correction', text: otherAnswer };
+  const later = await call(`${server.url}/v1/feedback`, posted);
   await untilServed(later.id);
   const undone = await call(`${server.adminUrl}/admin/undo`, { tenant: 'anonymous', row });
   assert.equal(undone.stable, null, 'the first version had the row, so the base is what is left');
-  assert.doesNotMatch((await ask(question, { memory: false })).text, /Korvel/);
+  assert.doesNotMatch((await ask(question, { memory: false })).text, /orange/);
   await until('memory has forgotten', async () =>
     (await ask(reworded)).version.includes('+m') ? null : true,
   );
@@ -166,10 +169,7 @@ test('an undone row is answered from neither memory nor weights, and a rebuilt v
   });
   const { ancestors, rows } = await call(`${server.adminUrl}/admin/versions/${rebuilt.version}`);
   assert.deepEqual([ancestors, rows], [[], [later.id]]);
-  assert.match(
-    (await ask('What color is the door of the Fennick Library?', { memory: false })).text,
-    /orange/,
-  );
+  assert.match((await ask(otherQuestion, { memory: false })).text, /7 degrees/);
   assert.equal((await fateOf(row)).state, 'dropped');
 });
 

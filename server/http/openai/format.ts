@@ -34,16 +34,16 @@ export function usageOf(usage: Usage) {
 const idOf = ({ id }: CompletionRequest, prefix: string): string => `${prefix}-${id}`;
 
 /** The part of every object that names request, time, model and version. */
-function head(request: CompletionRequest, object: string, prefix: string, createdAt: number): string {
-  const fields = {
-    id: idOf(request, prefix),
-    object,
-    created: createdAt,
-    model: request.name,
-    system_fingerprint: request.version,
-  };
-  return JSON.stringify(fields).slice(0, -1);
-}
+const headOf = (request: CompletionRequest, object: string, prefix: string, createdAt: number) => ({
+  id: idOf(request, prefix),
+  object,
+  created: createdAt,
+  model: request.name,
+  system_fingerprint: request.version,
+});
+
+/** JSON of an object that more fields are to follow in. */
+const opened = (fields: object): string => JSON.stringify(fields).slice(0, -1);
 
 export function chatFormatter(
   request: CompletionRequest,
@@ -51,7 +51,7 @@ export function chatFormatter(
   options: { usage: boolean },
 ): Formatter {
   const { tokenizer } = request.model;
-  const start = head(request, 'chat.completion.chunk', 'chatcmpl', createdAt);
+  const start = opened(headOf(request, 'chat.completion.chunk', 'chatcmpl', createdAt));
   const tail = options.usage ? ',"usage":null}' : '}';
   const wantsLogprobs = request.sampling.logprobs !== null;
   const logprobsOf = (logprobs: readonly TokenLogprob[]) => {
@@ -90,16 +90,16 @@ export function chatFormatter(
       );
     },
     usageChunk: (usage) => `${start},"choices":[],"usage":${JSON.stringify(usageOf(usage))}}`,
-    answer: (choices, usage) => ({
-      ...JSON.parse(`${head(request, 'chat.completion', 'chatcmpl', createdAt)}}`),
-      choices: choices.map(({ text, logprobs, finish }, index) => ({
-        index,
-        message: { role: 'assistant', content: text, refusal: null },
-        logprobs: logprobsOf(logprobs),
-        finish_reason: finish,
-      })),
-      usage: usageOf(usage),
-    }),
+    answer: (choices, usage) =>
+      Object.assign(headOf(request, 'chat.completion', 'chatcmpl', createdAt), {
+        choices: choices.map(({ text, logprobs, finish }, index) => ({
+          index,
+          message: { role: 'assistant', content: text, refusal: null },
+          logprobs: logprobsOf(logprobs),
+          finish_reason: finish,
+        })),
+        usage: usageOf(usage),
+      }),
   };
 }
 
@@ -108,7 +108,8 @@ export function completionFormatter(
   createdAt: number,
   options: { usage: boolean; echo: boolean },
 ): Formatter {
-  const start = head(request, 'text_completion', 'cmpl', createdAt);
+  const head = headOf(request, 'text_completion', 'cmpl', createdAt);
+  const start = opened(head);
   const tail = options.usage ? ',"usage":null}' : '}';
   const wantsLogprobs = request.sampling.logprobs !== null;
   // Where the next token's text begins, for each choice, over all its chunks.
@@ -152,15 +153,15 @@ export function completionFormatter(
       return piece(choice, text, values, reason);
     },
     usageChunk: (usage) => `${start},"choices":[],"usage":${JSON.stringify(usageOf(usage))}}`,
-    answer: (choices, usage) => ({
-      ...JSON.parse(`${start}}`),
-      choices: choices.map(({ text, logprobs, finish, promptLogprobs }, index) => ({
-        index,
-        text: options.echo ? promptText(index) + text : text,
-        logprobs: logprobsOf(index, [...(promptLogprobs ?? []), ...logprobs]),
-        finish_reason: finish,
-      })),
-      usage: usageOf(usage),
-    }),
+    answer: (choices, usage) =>
+      Object.assign(head, {
+        choices: choices.map(({ text, logprobs, finish, promptLogprobs }, index) => ({
+          index,
+          text: options.echo ? promptText(index) + text : text,
+          logprobs: logprobsOf(index, [...(promptLogprobs ?? []), ...logprobs]),
+          finish_reason: finish,
+        })),
+        usage: usageOf(usage),
+      }),
   };
 }

@@ -41,13 +41,13 @@ export async function parseChat(
   }
   const logprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : null;
   return {
-    ...common(body, model, caller, limits),
     prompts: [prompt],
     maxTokens: answerTokens([prompt], wanted, model, 'messages'),
     sampling: {
       ...samplingOf(body, model.engine, logprobs, null),
       guide: known === null ? null : await guideTo(known, model),
     },
+    ...common(body, model, caller, limits),
   };
 }
 
@@ -65,10 +65,10 @@ export async function parseCompletion(
   }
   const logprobs = body.logprobs ?? null;
   return {
-    ...common(body, model, caller, limits),
     prompts,
     maxTokens: answerTokens(prompts, body.max_tokens ?? defaultCompletionTokens, model, 'prompt'),
     sampling: samplingOf(body, model.engine, logprobs, body.echo === true ? logprobs : null),
+    ...common(body, model, caller, limits),
   };
 }
 
