@@ -14,8 +14,8 @@ export interface LeadershipOptions {
   readonly onChange: (fence: number | null) => void;
 }
 
-/** Of the time to live, between two renewals: two may fail. */
-const shareOfTtl = 1 / 3;
+/** Of the time to live: between two renewals, and until the next try where the lock could not be reached. */
+const shares = { renewal: 1 / 3, retry: 1 / 10 };
 
 export class Leadership {
   private readonly options: LeadershipOptions;
@@ -53,14 +53,24 @@ export class Leadership {
   private async ask(): Promise<void> {
     try {
       await this.renewOrAcquire();
+      this.askIn(shares.renewal * this.options.ttlMs);
     } catch {
       // It cannot be reached: the term goes on to its own end.
       if (this.fence() === null) this.end();
+      this.askIn(shares.retry * this.options.ttlMs);
     }
+  }
+
+  /** Not after the term's end, which is to be told when it comes. */
+  private askIn(ms: number): void {
     if (this.isClosed) return;
-    this.timer = setTimeout(() => {
-      this.asking = this.ask();
-    }, this.options.ttlMs * shareOfTtl);
+    const leftMs = this.term === null ? ms : this.term.endsMs - this.options.nowMs();
+    this.timer = setTimeout(
+      () => {
+        this.asking = this.ask();
+      },
+      Math.max(1, Math.min(ms, leftMs)),
+    );
   }
 
   private async renewOrAcquire(): Promise<void> {

@@ -172,17 +172,20 @@ test('what followers say while Redis has lost everything is read', { skip: noRed
   assert.deepEqual(numbersOf(await learner.take(10, 0)), [1]);
 });
 
-test('of those that were taken and are gone Redis keeps nothing', { skip: noRedis }, async () => {
+test('of those that were taken and are gone, or that cannot be read, Redis keeps nothing', {
+  skip: noRedis,
+}, async () => {
   const link = await redis.link();
   const learner = new RedisObservations<Thing>(link, 100);
   await learner.append(things(0, 20));
   await learner.take(20, 0);
-  await (await redis.server()).ask('xtrim', link.key('observations'), 'MAXLEN', 0);
+  const server = await redis.server();
+  await server.ask('xtrim', link.key('observations'), 'MAXLEN', 0);
+  await server.ask('xadd', link.key('observations'), '*', 'id', 'strange', 'observation', 'no JSON');
   await learner.append(things(20, 1));
+  assert.deepEqual(numbersOf(await learner.take(1, 0)), [], 'what nobody of ours has written is passed over');
   assert.deepEqual(numbersOf(await learner.take(20, 0)), [20]);
-  const [pending] = (await (await redis.server()).ask('xpending', link.key('observations'), 'learner')) as [
-    number,
-  ];
+  const [pending] = (await server.ask('xpending', link.key('observations'), 'learner')) as [number];
   assert.equal(pending, 1);
 });
 

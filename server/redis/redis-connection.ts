@@ -31,7 +31,7 @@ export interface ConnectionState {
 export interface ConnectionEvents {
   /** A new connection can be used. */
   onUp(redis: Redis): void;
-  /** It was lost, or, at the start, not made. */
+  /** It was lost, or, at the start, not made; not when it was closed. */
   onDown(reason: RedisUnavailable): void;
 }
 
@@ -144,12 +144,12 @@ export class RedisConnection {
           reject(error);
         },
       };
-      const late = new RedisUnavailable('slow', `no answer within ${deadlineMs} ms`);
-      // An answer may be there, unread, while this process was busy with something else: the socket is read first.
-      const expire = (): void => {
-        setImmediate(() => attempt.pieces.has(piece) && this.drop(attempt, late));
+      const late = (): void => {
+        if (!attempt.pieces.has(piece)) return;
+        this.drop(attempt, new RedisUnavailable('slow', `no answer within ${deadlineMs} ms`));
       };
-      const timer = setTimeout(expire, deadlineMs);
+      // An answer may be there, unread, while this process was busy with something else: the socket is read first.
+      const timer = setTimeout(() => setImmediate(late), deadlineMs);
       attempt.pieces.add(piece);
       work(attempt.redis).then(
         (value) => {
@@ -232,10 +232,9 @@ export class RedisConnection {
     for (const piece of [...attempt.pieces]) piece.fail(reason);
     this.outage = reason;
     if (wasUp) this.sinceMs = this.options.now();
-    if (!this.isClosed) {
-      this.lastError = String(reason.details.reason);
-      this.openLater();
-    }
+    if (this.isClosed) return;
+    this.lastError = String(reason.details.reason);
+    this.openLater();
     if (wasUp || !this.isToldOf) this.events.onDown(reason);
     this.isToldOf = true;
   }

@@ -73,12 +73,12 @@ export class RedisObservations<T> implements ObservationChannel<T> {
 
   private async takeFrom(max: number, waitMs: number): Promise<readonly Taken<T>[]> {
     const again = await this.read(this.link, max, '0');
-    const there = again.filter(([, fields]) => fields !== null);
-    if (there.length > 0) return there.map((entry) => takenOf<T>(entry));
+    const there = again.flatMap((entry) => takenOf<T>(entry) ?? []);
+    if (there.length > 0) return there;
     await this.acknowledge(again.map(([entry]) => entry));
     const news =
       waitMs < 1 ? await this.read(this.link, max, '>') : await this.waitFor(max, Math.floor(waitMs));
-    return news.map((entry) => takenOf<T>(entry));
+    return news.flatMap((entry) => takenOf<T>(entry) ?? []);
   }
 
   /** On a connection of its own, which nothing else then waits for. */
@@ -107,7 +107,13 @@ export class RedisObservations<T> implements ObservationChannel<T> {
   }
 }
 
-function takenOf<T>([receipt, fields]: Entries[number]): Taken<T> {
-  const [, id, , text] = fields as readonly string[];
-  return { receipt, id: id!, observation: JSON.parse(text!) as T };
+/** Null for one that was trimmed since it was delivered, or that nobody of ours wrote: it would come again for ever. */
+function takenOf<T>([receipt, fields]: Entries[number]): Taken<T> | null {
+  const [, id, , text] = fields ?? [];
+  if (id === undefined || text === undefined) return null;
+  try {
+    return { receipt, id, observation: JSON.parse(text) as T };
+  } catch {
+    return null;
+  }
 }

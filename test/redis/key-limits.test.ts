@@ -10,6 +10,8 @@ import { RedisLink } from '../../server/redis/redis-link.ts';
 import { type Gateway, modelId, post, startGateway } from '../api/gateway.ts';
 import { noRedis, RedisServer, until } from './redis-server.ts';
 
+/** Where Redis is expected to answer: a busy machine takes its time. */
+const patientMs = 5_000;
 const commandMs = 250;
 const secret = 'mr-secret';
 const headers = { authorization: `Bearer ${secret}` };
@@ -36,7 +38,7 @@ describe('limits that gateways share', { skip: noRedis }, () => {
   });
   after(() => server.close());
 
-  async function gatewayWith(fallback: Fallback): Promise<Gateway> {
+  async function gatewayWith(fallback: Fallback, commandMs = patientMs): Promise<Gateway> {
     const link = new RedisLink({
       url: server.url,
       name: 'test',
@@ -114,7 +116,7 @@ describe('limits that gateways share', { skip: noRedis }, () => {
   });
 
   test('without Redis limited keys get 503 with a time to retry, others are answered: closed', async () => {
-    const gateway = await gatewayWith('closed');
+    const gateway = await gatewayWith('closed', commandMs);
     server.signal('SIGSTOP');
     const beginMs = performance.now();
     const answer = await ask(gateway);
@@ -129,7 +131,7 @@ describe('limits that gateways share', { skip: noRedis }, () => {
   });
 
   test('a Redis that is stopped delays a request once, by its deadline, and not those after it', async () => {
-    const gateway = await gatewayWith('open');
+    const gateway = await gatewayWith('open', commandMs);
     await ask(gateway);
     server.signal('SIGSTOP');
     await ask(gateway);
