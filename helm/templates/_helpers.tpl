@@ -14,10 +14,20 @@
 {{- end }}
 {{- end }}
 
+{{/* Of the server on its own, and of the learner, which takes its place. */}}
 {{- define "millrace.selector" -}}
 app.kubernetes.io/name: {{ include "millrace.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: server
+{{- end }}
+
+{{/* Of all servers, where matchExpressions are understood. */}}
+{{- define "millrace.servers" -}}
+matchLabels:
+  app.kubernetes.io/name: {{ include "millrace.name" . }}
+  app.kubernetes.io/instance: {{ .Release.Name }}
+matchExpressions:
+  - { key: app.kubernetes.io/component, operator: In, values: [server, follower] }
 {{- end }}
 
 {{- define "millrace.labels" -}}
@@ -47,15 +57,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if or .Values.auth.existingSecret (dig "auth" "keys" list .Values.config) }}true{{ end }}
 {{- end }}
 
-{{/* More than one pod, now or when an autoscaler wants it. */}}
+{{/* More than one pod of `replicas`, now or when an autoscaler wants it. */}}
 {{- define "millrace.hasMany" -}}
 {{- if or (gt (int .Values.replicas) 1) .Values.autoscaling.enabled .Values.keda.enabled }}true{{ end }}
 {{- end }}
 
-{{/* Whole cores of the CPU limit or, without one, of the request; 0 when neither is given: Node sees the machine's cores, not the pod's. */}}
+{{/* Whole cores of the CPU limit or, without one, of the request; 0 when neither is given: Node sees the machine's cores, not the
+     pod's. Call with resources. */}}
 {{- define "millrace.cores" -}}
-{{- $requests := .Values.resources.requests | default dict }}
-{{- $limits := .Values.resources.limits | default dict }}
+{{- $requests := .requests | default dict }}
+{{- $limits := .limits | default dict }}
 {{- $cpu := toString (coalesce $limits.cpu $requests.cpu "0") }}
 {{- $cores := ternary (divf (trimSuffix "m" $cpu) 1000) (float64 $cpu) (hasSuffix "m" $cpu) }}
 {{- if gt $cores 0.0 }}{{ max 1 (int $cores) }}{{ else }}0{{ end }}
@@ -69,7 +80,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if kindIs "bool" $value }}{{ $_ := set $settings $name (ternary "on" "off" $value) }}{{ end }}
 {{- end }}
 {{- end }}
-{{- $cores := int (include "millrace.cores" .) }}
+{{- $cores := int (include "millrace.cores" .Values.resources) }}
 {{- if $cores }}
 {{- $threads := dict "engine" (dict "threads" $cores) "learning" (dict "threads" (max 1 (div $cores 4))) }}
 {{- range $section := list "engine" "learning" }}
@@ -83,6 +94,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
       "admin" (dict "host" (ternary .Values.listenAddress "127.0.0.1" .Values.admin.expose) "port" 8081)
       "models" (dict "dir" (include "millrace.modelsDir" .))
       "learning" (dict "dir" (include "millrace.learningDir" .)) }}
+{{- if include "millrace.hasRedis" . }}
+{{- $_ := set $owned "cluster" (include "millrace.clusterConfig" . | fromYaml) }}
+{{- end }}
 {{- mergeOverwrite $config $owned | toYaml }}
 {{- end }}
 
@@ -116,12 +130,16 @@ namespace="{{ .Release.Namespace }}",service="{{ include "millrace.fullname" . }
 {{- end }}
 {{- end }}
 
+{{/* Call with (list root whether-models-are-read-only). */}}
 {{- define "millrace.mounts" -}}
+{{- $isReadOnly := index . 1 }}
+{{- with index . 0 }}
 - { name: config, mountPath: /etc/millrace, readOnly: true }
 - { name: tmp, mountPath: /tmp }
-- { name: models, mountPath: {{ include "millrace.modelsDir" . }}, readOnly: {{ .Values.storage.models.readOnly }} }
+- { name: models, mountPath: {{ include "millrace.modelsDir" . }}, readOnly: {{ $isReadOnly }} }
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -7,7 +7,8 @@ import { parse } from 'yaml';
 import { settings } from '../../server/config/declaration.ts';
 import { repoRoot } from '../root.ts';
 import { chartFile, defaultValues, templates } from './chart.ts';
-import { refusedBySchema, refusedTogether, type Values, valueSets } from './value-sets.ts';
+import { refusedBySchema, refusedTogether, valueSets } from './value-sets.ts';
+import type { Values } from './values.ts';
 import { chartSettings, readSettings, valuesSchema } from './values-schema.ts';
 
 const document = (name: string): string => readFileSync(join(repoRoot, 'docs', name), 'utf8');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
 import { repoRoot } from '../root.ts';
-import type { Values } from './value-sets.ts';
+import type { Values } from './values.ts';
 
 export const chartFolder = join(repoRoot, 'helm');
 export const chartFile = (path: string): string => readFileSync(join(chartFolder, path), 'utf8');
@@ -39,10 +39,10 @@ export interface Manifest {
 export const releaseName = 'river';
 export const namespace = 'water';
 /** A helm that was built from source believes in an old one. */
-const kubeVersion = '1.33.0';
+export const kubeVersion = '1.33.0';
 
-const wanted = process.env.MILLRACE_TEST_HELM ?? 'helm';
-const isHere = spawnSync(wanted, ['version'], { encoding: 'utf8' }).status === 0;
+export const helmProgram = process.env.MILLRACE_TEST_HELM ?? 'helm';
+const isHere = spawnSync(helmProgram, ['version'], { encoding: 'utf8' }).status === 0;
 /** The reason why what needs helm is skipped, or false. */
 export const withoutHelm = isHere
   ? false
@@ -57,7 +57,7 @@ export interface HelmRun {
 /** Runs a command of helm's on the chart with these values. */
 export function helm(command: readonly string[], values: Values, chart = chartFolder): HelmRun {
   const options = ['--namespace', namespace, '--kube-version', kubeVersion, '--values', '-'];
-  const { status, stdout, stderr } = spawnSync(wanted, [...command, chart, ...options], {
+  const { status, stdout, stderr } = spawnSync(helmProgram, [...command, chart, ...options], {
     input: JSON.stringify(values),
     encoding: 'utf8',
     maxBuffer: 2 ** 26,
@@ -67,11 +67,16 @@ export function helm(command: readonly string[], values: Values, chart = chartFo
 
 export const template = (values: Values): HelmRun => helm(['template', releaseName], values);
 
-/** Throws helm's words where it refuses. Kubernetes reads YAML 1.1, where a bare `off` is a boolean. */
+/** Throws helm's words where it refuses. */
 export function render(values: Values, chart = chartFolder): Manifest[] {
   const { status, stdout, stderr } = helm(['template', releaseName], values, chart);
   if (status !== 0) throw new Error(stderr);
-  return parseAllDocuments(stdout, { version: '1.1' }).flatMap((document) => {
+  return manifestsOf(stdout);
+}
+
+/** Kubernetes reads YAML 1.1, where a bare `off` is a boolean. */
+export function manifestsOf(text: string): Manifest[] {
+  return parseAllDocuments(text, { version: '1.1' }).flatMap((document) => {
     if (document.errors.length > 0) throw document.errors[0];
     const manifest: unknown = document.toJS();
     return manifest === null ? [] : [manifest as Manifest];

@@ -1,40 +1,20 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
-import type { Config } from '../../server/config/declaration.ts';
-import { loadConfig } from '../../server/config/load.ts';
-import { helm, type Labels, type Manifest, notesOf, render, withoutHelm as skip, template } from './chart.ts';
-import { refusedBySchema, refusedTogether, type Values, valueSets } from './value-sets.ts';
-
-const folder = mkdtempSync(join(tmpdir(), 'millrace-chart-'));
-after(() => rmSync(folder, { recursive: true }));
-
-const rendered = new Map<string, readonly Manifest[]>();
-function objectsOf(name: string): readonly Manifest[] {
-  const known = rendered.get(name) ?? render(valueSets[name]!);
-  rendered.set(name, known);
-  return known;
-}
-
-const find = (objects: readonly Manifest[], kind: string, suffix = ''): Manifest | undefined =>
-  objects.find((each) => each.kind === kind && each.metadata.name.endsWith(suffix));
-const get = (name: string, kind: string, suffix = ''): Manifest =>
-  find(objectsOf(name), kind, suffix) ?? assert.fail(`${name}: no ${kind} ${suffix}`);
-
-const podOf = (name: string) => get(name, 'StatefulSet').spec.template;
-const serverOf = (name: string) => podOf(name).spec.containers[0];
-
-/** As the server itself reads the file that the chart gives it. */
-function configOf(objects: readonly Manifest[]): Config {
-  const file = join(folder, 'millrace.yaml');
-  writeFileSync(file, find(objects, 'ConfigMap')!.data['millrace.yaml']);
-  return loadConfig({ file, environment: {}, flags: {} }).values;
-}
-
-const isSubset = (part: Labels, whole: Labels): boolean =>
-  Object.entries(part).every(([name, value]) => whole[name] === value);
+import { test } from 'node:test';
+import { helm, notesOf, withoutHelm as skip, template } from './chart.ts';
+import {
+  checkDrain,
+  checkMonitor,
+  checkNetwork,
+  checkObject,
+  checkPods,
+  checkRoles,
+  checkScaling,
+  checkSelectors,
+  checkVolumes,
+  serverSets,
+} from './chart-rules.ts';
+import { configOf, get, objectsOf, podOf, serverOf } from './rendered.ts';
+import { refusedBySchema, refusedTogether, valueSets } from './value-sets.ts';
 
 for (const [name, values] of Object.entries(valueSets)) {
   test(`helm lints, with ${name}`, { skip }, () => {
@@ -47,111 +27,21 @@ for (const [name, values] of Object.entries(valueSets)) {
     const names = objects.map(({ kind, metadata }) => `${kind}/${metadata.name}`);
     assert.equal(new Set(names).size, names.length, 'names differ');
     for (const object of objects) checkObject(object);
-    const config = configOf(objects);
     checkPods(objects);
-    checkDrain(get(name, 'StatefulSet'), config);
     checkSelectors(objects);
-    checkNetwork(objects, values, config);
-    checkLearning(get(name, 'StatefulSet'), objects, config);
-  });
-}
-
-const ownLabels = ['helm.sh/chart', 'app.kubernetes.io/name', 'app.kubernetes.io/instance'];
-
-function checkObject({ kind, metadata }: Manifest): void {
-  assert.equal(metadata.namespace, undefined, 'helm says where');
-  assert.match(metadata.name, /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
-  const isTheirs = /-(more|text)$/.test(metadata.name);
-  for (const label of isTheirs ? [] : ownLabels) assert.ok(metadata.labels[label], `${kind}: ${label}`);
-}
-
-/** Every container is confined, whoever asked for it. */
-function checkPods(objects: readonly Manifest[]): void {
-  const client = find(objects, 'Pod');
-  const pods = [find(objects, 'StatefulSet')!.spec.template.spec, ...(client ? [client.spec] : [])];
-  for (const pod of pods) {
-    assert.equal(pod.automountServiceAccountToken, false);
-    assert.equal(pod.enableServiceLinks, false);
-    assert.equal(pod.securityContext.runAsNonRoot, true);
-    assert.equal(pod.securityContext.seccompProfile.type, 'RuntimeDefault');
-    const volumes = new Set(pod.volumes.map((volume: { name: string }) => volume.name)).add('models');
-    for (const container of [...(pod.initContainers ?? []), ...pod.containers]) {
-      const { securityContext, volumeMounts, env } = container;
-      const isSilent = env?.some(({ name }: { name: string }) => name === 'ORT_DISABLE_TELEMETRY');
-      assert.ok(isSilent || container.name === 'client', 'nothing is reported to anybody');
-      assert.equal(securityContext.allowPrivilegeEscalation, false);
-      assert.equal(securityContext.readOnlyRootFilesystem, true);
-      assert.deepEqual(securityContext.capabilities, { drop: ['ALL'] });
-      for (const mount of volumeMounts) assert.ok(volumes.has(mount.name), mount.name);
+    checkScaling(objects);
+    checkMonitor(objects);
+    const admin = values.admin as { readonly expose?: boolean; readonly from?: unknown } | undefined;
+    checkNetwork(objects, admin?.from);
+    const sets = serverSets(objects);
+    const configs = sets.map((set) => configOf(objects, set));
+    checkRoles(configs, objects);
+    for (const [at, set] of sets.entries()) {
+      assert.equal(configs[at]!['admin.host'] === '127.0.0.1', admin?.expose !== true);
+      checkDrain(set, configs[at]!);
+      checkVolumes(set, objects, configs[at]!);
     }
-  }
-}
-
-function checkDrain({ spec }: Manifest, config: Config): void {
-  const pod = spec.template.spec;
-  const { command } = pod.containers[0].lifecycle.preStop.exec;
-  const needed = Number(command.at(-1)) + config['server.drainMs'] / 1000;
-  assert.ok(pod.terminationGracePeriodSeconds > needed, `${pod.terminationGracePeriodSeconds} > ${needed}`);
-}
-
-function checkSelectors(objects: readonly Manifest[]): void {
-  const { spec, metadata } = find(objects, 'StatefulSet')!;
-  const { labels } = spec.template.metadata;
-  const server = spec.template.spec.containers[0];
-  const ports = new Set(server.ports.map((port: { name: string }) => port.name));
-  assert.ok(isSubset(spec.selector.matchLabels, labels));
-  assert.ok(objects.some((each) => each.kind === 'Service' && each.metadata.name === spec.serviceName));
-  for (const service of objects.filter(({ kind }) => kind === 'Service')) {
-    assert.ok(isSubset(service.spec.selector, labels));
-    for (const { targetPort } of service.spec.ports) assert.ok(ports.has(targetPort));
-  }
-  for (const kind of ['PodDisruptionBudget', 'NetworkPolicy']) {
-    const found = find(objects, kind)?.spec;
-    if (found) assert.ok(isSubset((found.selector ?? found.podSelector).matchLabels, labels), kind);
-  }
-  for (const kind of ['HorizontalPodAutoscaler', 'ScaledObject']) {
-    const target = find(objects, kind)?.spec.scaleTargetRef;
-    if (target) assert.deepEqual([target.kind, target.name], ['StatefulSet', metadata.name]);
-    if (target) assert.equal(spec.replicas, undefined, 'the autoscaler counts');
-  }
-  const monitor = find(objects, 'ServiceMonitor')?.spec.selector.matchLabels;
-  const scraped = objects.filter((each) => monitor && isSubset(monitor, each.metadata.labels));
-  if (monitor)
-    assert.deepEqual(
-      scraped.map(({ kind, metadata: { name } }) => [kind, name]),
-      [['Service', metadata.name]],
-    );
-}
-
-/** The admin port is reached by nobody, or by those who were named. */
-function checkNetwork(objects: readonly Manifest[], values: Values, config: Config): void {
-  const admin = values.admin as { readonly expose?: boolean; readonly from?: unknown } | undefined;
-  assert.equal(config['admin.host'] === '127.0.0.1', admin?.expose !== true);
-  const policy = find(objects, 'NetworkPolicy')?.spec;
-  if (policy === undefined) return;
-  assert.deepEqual(policy.policyTypes, ['Ingress', 'Egress']);
-  const rules: { from?: unknown; ports: { port: string }[] }[] = policy.ingress;
-  const toAdmin = rules.filter(({ ports }) => ports.some(({ port }) => port !== 'api'));
-  assert.deepEqual(
-    toAdmin.map(({ from }) => from),
-    admin?.from ? [admin.from] : [],
-  );
-  for (const rule of rules) assert.ok(Array.isArray(rule.from), 'a rule without peers admits everybody');
-}
-
-/** One server owns what is learned, on a volume that outlives it. */
-function checkLearning({ spec }: Manifest, objects: readonly Manifest[], config: Config): void {
-  const learns = config['learning.mode'] === 'on';
-  const { containers, volumes } = spec.template.spec;
-  const mount = containers[0].volumeMounts.find(({ name }: { name: string }) => name === 'learning');
-  const volume = volumes.find(({ name }: { name: string }) => name === 'learning');
-  assert.deepEqual([mount !== undefined, volume !== undefined], [learns, learns]);
-  assert.equal(spec.persistentVolumeClaimRetentionPolicy.whenScaled, learns ? 'Retain' : 'Delete');
-  if (!learns) return;
-  assert.equal(spec.replicas, 1);
-  assert.equal(mount.mountPath, config['learning.dir']);
-  const claim = find(objects, 'PersistentVolumeClaim', volume.persistentVolumeClaim.claimName);
-  if (claim) assert.equal(claim.metadata.annotations?.['helm.sh/resource-policy'], 'keep');
+  });
 }
 
 for (const [name, [values, message]] of Object.entries(refusedTogether))

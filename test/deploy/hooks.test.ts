@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { serve } from '../e2e/program.ts';
+import { noRedis, RedisServer } from '../redis/redis-server.ts';
 import { chartFolder } from './chart.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-hooks-'));
@@ -21,7 +22,7 @@ afterEach(() => {
   server = null;
 });
 
-type Answer = (request: IncomingMessage) => readonly [status: number, body: object];
+type Answer = (request: IncomingMessage) => readonly [status: number, body: object | string];
 
 /** Where it listens, and what it was asked: method, path and key. */
 async function listen(answer: Answer): Promise<{ readonly url: string; readonly asked: string[] }> {
@@ -29,7 +30,8 @@ async function listen(answer: Answer): Promise<{ readonly url: string; readonly 
   const listening = createServer((request, response) => {
     asked.push(`${request.method} ${request.url} ${request.headers.authorization ?? '-'}`);
     const [status, body] = answer(request);
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(typeof body === 'string' ? body : JSON.stringify(body));
   });
   server = listening;
   await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
@@ -108,6 +110,42 @@ test('the test pod fails where keys are not asked for though they should be, and
   assert.deepEqual([other.code, /NOT: tiny is served/.test(other.output)], [1, true]);
 });
 
+test('the test pod fails where a server that shares is not ready or does not reach Redis', async () => {
+  const withMetrics =
+    (text: string): Answer =>
+    (request) =>
+      request.url === '/metrics' ? [200, text] : answering(request);
+  const { url } = await listen(withMetrics('# HELP x\nmillrace_redis_up 1\n'));
+  const args = ['tiny', 'asked', keyFile];
+  const well = await run('answers.mjs', url, ...args, url);
+  assert.equal(well.code, 0, well.output);
+  assert.match(well.output, /reaches Redis/);
+  server!.close();
+  const down = await listen(withMetrics('millrace_redis_up 0\n'));
+  const { code, output } = await run('answers.mjs', down.url, ...args, down.url);
+  assert.deepEqual([code, /NOT: http\S+ reaches Redis/.test(output)], [1, true]);
+});
+
+test('the test pod finds the real server on its way to a real Redis', { skip: noRedis }, async () => {
+  const redis = await RedisServer.start({ password: 'p@ss' });
+  const flags = ['--model', 'null', '--models-embeddings', '', '--port', '0', '--admin-port', '0'];
+  const { child, url, exit } = await serve([...flags, '--cluster-redis-url', redis.url], {
+    startMs: 30_000,
+  }).catch(async (error) => {
+    await redis.close();
+    throw error;
+  });
+  try {
+    const { code, output } = await run('answers.mjs', url, 'null', 'open', '/nowhere', url);
+    assert.equal(code, 0, output);
+    assert.match(output, /ok: \S+ reaches Redis/);
+  } finally {
+    child.kill('SIGTERM');
+    await exit;
+    await redis.close();
+  }
+});
+
 test('both hooks understand the real server: it answers, says that it is not ready, and goes on answering', async () => {
   const sha256 = createHash('sha256').update('secret').digest('hex');
   const keys = JSON.stringify([{ name: 'all', sha256, scopes: ['inference', 'admin'] }]);
@@ -145,5 +183,12 @@ test('the import step imports what the volume lacks, and stops at the first that
   const lines = 'import /a/b=c --name new\nimport known --name known\n';
   assert.equal(readFileSync(log, 'utf8'), lines);
   assert.notEqual(importAll('x=bad', 'y=y').status, 0);
+  assert.equal(readFileSync(log, 'utf8'), `${lines}import bad --name x\n`);
+  writeFileSync(join(bin, 'sleep'), `#!/bin/sh\necho >> ${log}.slept\n`);
+  chmodSync(join(bin, 'sleep'), 0o755);
+  assert.equal(importAll('--wait', 'here=x').status, 0);
+  const late = importAll('--wait', 'here=x', 'late=y', 'later=z');
+  assert.deepEqual([late.status, late.stderr], [1, 'late does not come; the learner imports it\n']);
+  assert.equal(readFileSync(`${log}.slept`, 'utf8').length, 360, 'in all, not for each');
   assert.equal(readFileSync(log, 'utf8'), `${lines}import bad --name x\n`);
 });

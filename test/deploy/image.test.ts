@@ -137,7 +137,7 @@ test('image and chart mean the same user, port and folders', () => {
   };
   const [user, group] = all('USER')[0]!.split(':').map(Number);
   assert.deepEqual([podSecurityContext.runAsUser, podSecurityContext.runAsGroup], [user, group]);
-  assert.ok(templates['statefulset.yaml']!.includes(`containerPort: ${all('EXPOSE')[0]}`));
+  assert.ok(templates['_server.tpl']!.includes(`containerPort: ${all('EXPOSE')[0]}`));
   for (const folder of ['models', 'state'])
     assert.ok(templates['_helpers.tpl']!.includes(`${all('VOLUME')[0]}/${folder}{{`), folder);
   assert.ok(all('ENV')[0]!.includes('MILLRACE_CONFIG=/etc/millrace/millrace.yaml'));

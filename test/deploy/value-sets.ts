@@ -1,6 +1,6 @@
 /** Values that the chart is rendered with, and such as it must refuse. */
-
-export type Values = Readonly<Record<string, unknown>>;
+import { replicaSets, replicasRefusedBySchema, replicasRefusedTogether } from './replica-sets.ts';
+import type { Values } from './values.ts';
 
 const hash = 'ab'.repeat(32);
 const noLearning = { learning: { mode: 'off' } };
@@ -149,6 +149,7 @@ export const valueSets: Readonly<Record<string, Values>> = {
       'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ include "millrace.fullname" . }}-text\n',
     ],
   },
+  ...replicaSets,
 };
 
 /** Each with what the message must say. */
@@ -201,16 +202,17 @@ export const refusedTogether: Readonly<Record<string, readonly [Values, RegExp]>
   'an exposed admin listener without keys': [{ admin: { expose: true } }, /promotion, rollback and drain/],
   'a route to no gateway': [{ auth: keys, httpRoute: { enabled: true } }, /httpRoute\.parentRefs/],
   'a scrape without a key': [{ auth: keys, serviceMonitor: { enabled: true } }, /answers 401/],
+  ...replicasRefusedTogether,
 };
 
 /** What the schema refuses, each by one thing that is wrong. */
 export const refusedBySchema: Readonly<Record<string, Values>> = {
-  'what is not built': { redis: { enabled: true } },
+  'what is not built': { gpu: { enabled: true } },
   'a trainer of its own': { trainer: { replicas: 1 } },
   'a name misspelt': { replica: 1 },
   'a name misspelt further in': { storage: { models: { sise: '1Gi' } } },
   'an unknown setting': { config: { engine: { slots: 3 } } },
-  'an unknown section': { config: { redis: { url: 'x' } } },
+  'an unknown section': { config: { replicas: { url: 'x' } } },
   "the chart's address": { config: { server: { host: '0.0.0.0' } } },
   "the chart's port": { config: { admin: { port: 1 } } },
   "the chart's folder": { config: { learning: { dir: '/x' } } },
@@ -231,4 +233,5 @@ export const refusedBySchema: Readonly<Record<string, Values>> = {
   'an interval without a unit': { serviceMonitor: { interval: '30' } },
   'no name for a key': { config: { auth: { keys: [{ sha256: hash }] } } },
   'a disruption of nobody': { pdb: { maxUnavailable: 0 } },
+  ...replicasRefusedBySchema,
 };

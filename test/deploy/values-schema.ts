@@ -6,7 +6,7 @@ import { configurationSchema } from '../../server/config/describe.ts';
 
 export type Schema = Readonly<Record<string, unknown>>;
 
-/** Addresses, ports and folders: templates/_helpers.tpl sets them. */
+/** Addresses, ports, folders and what servers are to each other: templates/_helpers.tpl and _cluster.tpl set them. */
 export const chartSettings: readonly string[] = [
   'server.host',
   'server.port',
@@ -14,6 +14,20 @@ export const chartSettings: readonly string[] = [
   'admin.port',
   'models.dir',
   'learning.dir',
+  'cluster.redisUrl',
+  'cluster.name',
+  'cluster.replica',
+  'cluster.role',
+  'cluster.versions',
+  'cluster.filesHost',
+  'cluster.filesPort',
+  'cluster.filesUrl',
+  'cluster.token',
+  'cluster.s3Endpoint',
+  'cluster.s3Bucket',
+  'cluster.s3Region',
+  'cluster.s3AccessKeyId',
+  'cluster.s3SecretAccessKey',
 ];
 /** Read by templates: a `null`, which takes a default away, is refused for them. */
 export const readSettings = ['server.drainMs', 'models.default', 'models.embeddings', 'learning.mode'];
@@ -29,6 +43,8 @@ const size: Schema = { type: 'string', pattern: '^[1-9][0-9]*(Mi|Gi|Ti|M|G|T)$' 
 const quantity: Schema = { type: ['string', 'number'] };
 /** A name of Kubernetes', or nothing. */
 const name: Schema = { type: 'string', pattern: '^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$' };
+/** Of http or https, or nothing. */
+const url: Schema = { type: 'string', pattern: '^(https?://[^/?#\\s]+(/[^?#\\s]*)?)?$' };
 const entry: Schema = { type: 'string', pattern: '^[A-Za-z0-9._-]{1,253}$' };
 
 const choice = (...values: readonly string[]): Schema => ({ enum: values });
@@ -43,6 +59,9 @@ const only = (properties: Readonly<Record<string, Schema>>, required = Object.ke
 });
 
 const reference = only({ existingSecret: name, entry });
+const account = only({ create: flag, name, annotations: labels });
+/** Two servers must never have such a volume at once. */
+const ofOnePod = choice('ReadWriteOnce', 'ReadWriteOncePod');
 const claim = { existingClaim: name, storageClass: name, size };
 const probe = only({
   periodSeconds: whole(1, 300),
@@ -76,6 +95,46 @@ const own: Readonly<Record<string, Schema>> = {
   }),
   imagePullSecrets: objects,
   replicas: whole(0, 1000),
+  redis: only({
+    existingSecret: name,
+    entry,
+    url: { type: 'string', pattern: '^(rediss?://[^/?#]+(/[0-9]{0,5})?)?$' },
+    name: { type: 'string', pattern: '^[A-Za-z0-9_.-]{0,64}$' },
+    port: whole(1, 65_535),
+    to: objects,
+    install: only({
+      enabled: flag,
+      image: { type: 'string', minLength: 1 },
+      appendfsync: choice('everysec', 'always'),
+      maxmemory: { type: 'string', pattern: '^[1-9][0-9]*(mb|gb)$' },
+      storageClass: name,
+      size,
+      resources,
+    }),
+  }),
+  learner: only({
+    serves: flag,
+    updateStrategy: choice('RollingUpdate', 'OnDelete'),
+    resources,
+    nodeSelector: labels,
+    tolerations: objects,
+    affinity: anything,
+    serviceAccount: account,
+  }),
+  versions: only({
+    travel: choice('http', 'volume', 's3'),
+    token: reference,
+    volume: only(claim),
+    s3: only({
+      endpoint: url,
+      bucket: { type: 'string', pattern: '^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$' },
+      region: { type: 'string', pattern: '^[a-z0-9-]{1,64}$' },
+      existingSecret: name,
+      accessKeyEntry: entry,
+      secretKeyEntry: entry,
+      egress: objects,
+    }),
+  }),
   listenAddress: choice('0.0.0.0', '::'),
   auth: only({
     existingSecret: name,
@@ -91,7 +150,8 @@ const own: Readonly<Record<string, Schema>> = {
       accessMode: choice('ReadWriteOnce', 'ReadWriteOncePod', 'ReadWriteMany'),
       ...claim,
     }),
-    learning: only({ accessMode: choice('ReadWriteOnce', 'ReadWriteOncePod'), ...claim }),
+    learning: only({ accessMode: ofOnePod, ...claim }),
+    state: only({ accessMode: ofOnePod, storageClass: name, size }),
     tmpSize: size,
   }),
   import: only({
@@ -113,7 +173,7 @@ const own: Readonly<Record<string, Schema>> = {
   extraEnv: objects,
   extraVolumes: objects,
   extraVolumeMounts: objects,
-  serviceAccount: only({ create: flag, name, annotations: labels }),
+  serviceAccount: account,
   drain: only({ preStopSeconds: whole(1, 600), graceSeconds: whole(0, 86_400) }),
   probes: only({ startup: probe, readiness: probe, liveness: probe }),
   service: only({

@@ -1,0 +1,2 @@
+/** Values of the chart, as Helm reads them. */
+export type Values = Readonly<Record<string, unknown>>;
