@@ -5,6 +5,7 @@ const maxDepth = 64;
 /** Keys that reach for prototypes, also spelled with escapes. */
 const suspicious = /__proto__|constructor|prototype|\\u00/;
 const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype']);
+const [quote, comma, openBracket, closeBracket, openBrace, closeBrace] = [34, 44, 91, 93, 123, 125];
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Throws invalid_argument. */
@@ -58,8 +59,6 @@ function checkStructure(text: string): void {
     }
   }
 }
-
-const [quote, comma, openBracket, closeBracket, openBrace, closeBrace] = [34, 44, 91, 93, 123, 125];
 
 /** Place of the quote that ends the string which begins at `at`; -1 if none does. */
 function endOfString(text: string, at: number): number {
