@@ -4,6 +4,7 @@ import type { LogRecord } from '../../core/feedback/record.ts';
 import type { LearningLayout } from '../../core/registry/learning-layout.ts';
 import type { Keeper } from '../feedback/keeper.ts';
 import { LogReceiver } from './log-receiver.ts';
+import { LogResend } from './log-resend.ts';
 import { LogSender } from './log-sender.ts';
 import type { LogStream } from './log-stream.ts';
 import type { MirrorOptions } from './mirror-options.ts';
@@ -14,11 +15,15 @@ export interface FeedbackMirrorOptions extends MirrorOptions {
   readonly stream: LogStream;
   /** Hears of records of other replicas that are durable here and were not there before. Must not throw. */
   readonly onReceived: (records: readonly LogRecord[]) => void;
+  /** Between the beginnings of two times that all of the log is sent again, for replicas that are new or were away. */
+  readonly minResendIntervalMs: number;
 }
 
 export interface FeedbackMirror {
   readonly sender: LogSender;
   readonly receiver: LogReceiver<LogRecord>;
+  /** What this replica sends once more since another one has missed something. */
+  readonly resend: LogResend;
   /** This replica has appended something. */
   wake(): void;
   close(): Promise<void>;
@@ -26,6 +31,11 @@ export interface FeedbackMirror {
 
 /** The keeper wakes the sender: looks in between find what was written while nobody did, and whether the stream is whole. */
 const sendPollMs = 1_000;
+
+/** Among the records of the stream, what is none: a replica has missed something, and asks the others to send all again. */
+const resendType = 'resend';
+const resendRequest = (origin: string): string => JSON.stringify({ type: resendType, origin });
+const isResendRequest = ({ type }: { readonly type: string }): boolean => type === resendType;
 
 export async function openFeedbackMirror(options: FeedbackMirrorOptions): Promise<FeedbackMirror> {
   const { layout, keeper, onReceived, onProblem } = options;
@@ -37,14 +47,28 @@ export async function openFeedbackMirror(options: FeedbackMirrorOptions): Promis
     cursor: join(layout.cursors, 'feedback-sent.json'),
     pollMs: sendPollMs,
   });
+  const resend = await LogResend.open({
+    ...options,
+    name,
+    log: layout.feedback,
+    cursor: join(layout.cursors, 'feedback-resent.json'),
+    pollMs: sendPollMs,
+    minIntervalMs: options.minResendIntervalMs,
+  });
   const receiver = await LogReceiver.open<LogRecord>({
     ...options,
     name,
     cursor: join(layout.cursors, 'feedback-received'),
+    async onGap() {
+      await options.stream.append([resendRequest(options.origin)], null);
+    },
     async append(received) {
-      const records = received.filter(isLogRecord);
-      if (records.length < received.length)
-        onProblem(`${received.length - records.length} records of other replicas are none, and are left out`);
+      if (received.some(isResendRequest)) await resend.ask();
+      const others = received.filter((record) => !isResendRequest(record));
+      const records = others.filter(isLogRecord);
+      if (records.length < others.length)
+        onProblem(`${others.length - records.length} records of other replicas are none, and are left out`);
+      if (records.length === 0) return;
       const ids = new Set(await keeper.call('receive', records));
       if (ids.size > 0) onReceived(records.filter(({ id }) => ids.has(id)));
     },
@@ -52,9 +76,11 @@ export async function openFeedbackMirror(options: FeedbackMirrorOptions): Promis
   return {
     sender,
     receiver,
+    resend,
     wake: () => sender.wake(),
     async close() {
-      await Promise.all([sender.close(), receiver.close()]);
+      await receiver.close();
+      await Promise.all([sender.close(), resend.close()]);
     },
   };
 }

@@ -6,6 +6,7 @@ import { manifestFile } from '../../core/registry/manifest.ts';
 import { sync } from '../../core/sync.ts';
 import { Turns } from '../../core/turns.ts';
 import { fetchFile } from './fetch-file.ts';
+import { pause } from './pause.ts';
 import type { VersionFiles } from './version-files.ts';
 import { asidePrefix, locate, parseManifestOf, placesOf, type VersionFolders } from './version-folders.ts';
 import { nameOf, pathOf, type VersionRef } from './version-ref.ts';
@@ -185,18 +186,4 @@ async function dropStrangers(folder: string, expected: ReadonlySet<string>): Pro
     const isPlain = (await lstat(join(folder, name))).isFile();
     if (!isPlain || !expected.has(name)) await rm(join(folder, name), { recursive: true, force: true });
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', stop, { once: true });
-  });
 }

@@ -39,6 +39,10 @@ export class LocalLogStream implements LogStream {
     return number < this.first ? 'dropped' : 'held';
   }
 
+  async isCut(): Promise<boolean> {
+    return this.last >= this.maxEntries;
+  }
+
   async read(name: string, which: 'pending' | 'new', maxEntries: number): Promise<StreamRead> {
     const known = this.groups.get(name);
     const isNew = known === undefined;

@@ -18,6 +18,8 @@ export interface LogReceiverOptions<T extends object> {
   readonly origin: string;
   /** Makes them durable, in order, and drops those that are there. What fails comes again. */
   readonly append: (records: readonly T[], signal: AbortSignal) => Promise<void>;
+  /** Is called when entries are missing here, also to a replica that is new, and again when it failed. */
+  readonly onGap?: () => Promise<void>;
   readonly pollMs: number;
   /** Groups of replicas that have not read for so long are removed. */
   readonly groupIdleMs: number;
@@ -37,6 +39,7 @@ export class LogReceiver<T extends object> {
   /** After a start and a failure, what was given out before comes first. */
   private which: 'pending' | 'new' = 'pending';
   private sweptMs = Number.NEGATIVE_INFINITY;
+  private hasGap = false;
   /** Id of the last entry that was acknowledged. */
   private last: string | null;
   private saved: string | null;
@@ -75,6 +78,8 @@ export class LogReceiver<T extends object> {
   private async advance(signal: AbortSignal): Promise<boolean> {
     const { which } = this;
     this.which = 'pending';
+    if (this.hasGap) await this.options.onGap?.();
+    this.hasGap = false;
     const any = await this.take(which, signal);
     this.which = any ? which : 'new';
     if (any || which === 'pending') return true;
@@ -87,6 +92,7 @@ export class LogReceiver<T extends object> {
     const read = await stream.read(origin, which, maxEntries);
     const { entries } = read;
     if (await this.hasMissed(read)) this.noteGap();
+    if (read.isNew && this.last === null && (await stream.isCut())) this.hasGap = true;
     if (entries.length === 0) return false;
     const records = entries.flatMap((entry) => this.parse(entry)).filter((each) => originOf(each) !== origin);
     if (records.length > 0) await append(records, signal);
@@ -115,6 +121,7 @@ export class LogReceiver<T extends object> {
 
   private noteGap(): void {
     this.numGaps++;
+    this.hasGap = true;
     const { name, onProblem } = this.options;
     onProblem(
       `${name}: this replica was away for longer than the stream reaches back; what was dropped meanwhile is missing here`,

@@ -6,6 +6,7 @@ import { readLog } from '../../core/feedback/log-reader.ts';
 import type { Position } from '../../core/feedback/segments.ts';
 import { type LogStream, maxAppend } from './log-stream.ts';
 import { isOwn, stamped } from './origin.ts';
+import { pause } from './pause.ts';
 import { Pump } from './pump.ts';
 import {
   type Mark,
@@ -30,6 +31,10 @@ export interface LogSenderOptions {
   readonly pollMs: number;
   /** Is done before a line is sent, and again when it failed. May be called more than once for a line. */
   readonly before?: (record: object) => Promise<void>;
+  /** After each batch, so that readers keep up with a log that is sent from its beginning. */
+  readonly pauseMs?: number;
+  /** All of the log was sent. */
+  readonly onEnd?: () => void;
   readonly onProblem: (message: string) => void;
 }
 
@@ -106,9 +111,11 @@ export class LogSender {
       this.place = withMark(this.place, id, batch.at(-1)!.position);
       this.numSent += batch.length;
       await this.save();
+      if (this.options.pauseMs !== undefined) await pause(this.options.pauseMs, signal);
     }
     this.place = { ...this.place, position: read.position };
     if (read.records.length > 0) await this.save();
+    else this.options.onEnd?.();
     return read.records.length > 0;
   }
 

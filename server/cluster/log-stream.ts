@@ -31,6 +31,8 @@ export interface LogStream {
    */
   append(texts: readonly string[], after: string | null): Promise<string | null>;
   stateOf(id: string): Promise<EntryState>;
+  /** Whether it has dropped entries for its bound, or is about to. */
+  isCut(): Promise<boolean>;
   /**
    * What the group was given and has not acknowledged, or what it was not given yet, the oldest first. A group that is
    * not known begins with all that the stream still holds.

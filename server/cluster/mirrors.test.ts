@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, afterEach, test } from 'node:test';
 import { MillraceError } from '../../core/errors.ts';
 import { readAll } from '../../core/feedback/log-reader.ts';
 import { LogWriter } from '../../core/feedback/log-writer.ts';
@@ -44,6 +44,12 @@ async function contentOf<T>(folder: string): Promise<T[]> {
   for await (const { record } of readAll(folder, (json) => json as T)) records.push(record);
   return records;
 }
+
+/** Of the test that runs. */
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((each) => each.close()));
+});
 
 interface Replica {
   readonly layout: LearningLayout;
@@ -97,26 +103,34 @@ async function start(origin: string, stream: LogStream, layout = newLayout()): P
     origin,
     pollMs: 10,
     groupIdleMs: 1e9,
+    minResendIntervalMs: 500,
     onReceived(records) {
       received.push(...records);
       feeder.wake();
     },
     onProblem,
   });
-  return {
+  let closing: Promise<void> | null = null;
+  const end = async (): Promise<void> => {
+    await mirror.close();
+    await feeder.close();
+    await store.close();
+    await keeper.close();
+  };
+  const replica: Replica = {
     layout,
     keeper,
     memory,
     mirror,
     received,
     problems,
-    async close() {
-      await mirror.close();
-      await feeder.close();
-      await store.close();
-      await keeper.close();
+    close() {
+      closing ??= end();
+      return closing;
     },
   };
+  open.push(replica);
+  return replica;
 }
 
 const lesson = (question: string, answer: string, account = 'alice'): FeedbackRequest => ({
@@ -166,7 +180,6 @@ test('a correction given to one replica is remembered by all, under one id, and 
   const logs = [await contentOf<LogRecord>(a.layout.feedback), await contentOf<LogRecord>(b.layout.feedback)];
   assert.deepEqual(logs[0], logs[1]);
   assert.equal(a.mirror.sender.numSent + b.mirror.sender.numSent, 2, 'nobody sends what others have said');
-  await Promise.all([a.close(), b.close()]);
 });
 
 test('what an operator puts into memory, changes and deletes on any replica is so on all of them', async () => {
@@ -190,7 +203,6 @@ test('what an operator puts into memory, changes and deletes on any replica is s
   await until(() => said(b).includes('wrong'), 'b has learned it');
   await b.memory.forget('acme', `mem-${learned.slice(3)}`);
   await until(() => !said(a).includes('wrong'), 'a has forgotten it');
-  await Promise.all([a.close(), b.close()]);
 });
 
 test('changes of the same entry at the same moment end the same everywhere', async () => {
@@ -209,7 +221,6 @@ test('changes of the same entry at the same moment end the same everywhere', asy
   await pause(500);
   assert.deepEqual(remembered(a), remembered(b));
   assert.deepEqual(said(a).sort(), ['by b 0', 'by b 1', 'by b 2', 'by b 3']);
-  await Promise.all([a.close(), b.close()]);
 });
 
 test('a later word on the same question counts, in whichever order the words come', async () => {
@@ -228,7 +239,6 @@ test('a later word on the same question counts, in whichever order the words com
   await until(() => a.received.length === 2, 'both are there');
   await pause(200);
   assert.deepEqual(said(a), ['new']);
-  await Promise.all([a.close(), c.close()]);
 });
 
 test('what is no record, or of a kind that is not known, is left out and told', async () => {
@@ -241,7 +251,44 @@ test('what is no record, or of a kind that is not known, is left out and told', 
   await until(() => a.problems.length >= 4, 'all of it is told');
   assert.deepEqual(await contentOf(a.layout.feedback), []);
   assert.deepEqual(a.received, []);
+});
+
+test('what a replica has missed while it was away for longer than the stream reaches back, the others send again', async () => {
+  const stream = new LocalLogStream(100, () => performance.now());
+  const [layout, ofA] = [newLayout(), newLayout()];
+  let a = await start('a', stream, ofA);
+  const b = await start('b', stream, layout);
+  const giveMany = async (from: number, to: number): Promise<void> => {
+    for (let n = from; n < to; n++) await give(a, lesson(`question ${n}`, `answer ${n}`));
+    await until(() => a.mirror.sender.numSent === to, 'all is sent');
+  };
+  await giveMany(0, 10);
+  await until(() => b.received.length === 10, 'b has the first');
+  await b.close();
+  await giveMany(10, 300);
+  const back = await start('b', stream, layout);
+  await until(() => a.mirror.resend.numResends === 1, 'a was asked');
+  const late = await give(a, lesson('question of now', 'answer of now'));
+  await until(() => back.received.some(({ id }) => id === late), 'what is new does not wait');
+  await until(async () => (await contentOf(layout.feedback)).length === 301, 'all is there', 10_000);
+  assert.equal(back.mirror.receiver.numGaps, 1);
+  const rows = (await contentOf<LogRecord>(layout.feedback)).map(({ id }) => id);
+  assert.equal(new Set(rows).size, 301);
+  assert.equal((await contentOf(ofA.feedback)).length, 301, 'a took nothing of its own');
+  await until(() => !existsSync(join(ofA.cursors, 'feedback-resent.json')), 'it is over');
+  const fresh = await start('c', stream);
+  await until(
+    async () => (await contentOf(fresh.layout.feedback)).length === 301,
+    'a new one has all',
+    10_000,
+  );
+  assert.deepEqual([fresh.mirror.receiver.numGaps, back.mirror.receiver.numGaps], [0, 1]);
+  assert.equal((await contentOf(ofA.feedback)).length + (await contentOf(layout.feedback)).length, 602);
+  await until(() => !existsSync(join(ofA.cursors, 'feedback-resent.json')), 'it is over');
   await a.close();
+  a = await start('a', stream, ofA);
+  await pause(200);
+  assert.equal(a.mirror.resend.numResends, 0, 'also for the next start');
 });
 
 interface Fetching extends VersionSource {

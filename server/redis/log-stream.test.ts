@@ -126,10 +126,13 @@ for (const { name, skip, open } of subjects) {
 
     test('tells what is held from what was dropped for the bound', async () => {
       const stream = await open();
+      assert.equal(await stream.isCut(), false);
       const first = await append(stream, ['a']);
       assert.equal(await stream.stateOf(first), 'held');
+      assert.equal(await stream.isCut(), false);
       await appendAll(stream, numbered(0, 3 * bound));
       assert.equal(await stream.stateOf(first), 'dropped');
+      assert.equal(await stream.isCut(), true);
       assert.equal(await stream.stateOf(await append(stream, ['z'])), 'held');
     });
 

@@ -32,6 +32,9 @@ interface Row {
 
 const rowOf = (id: string): Row => ({ id, text: 'x'.repeat(100) });
 
+/** Of the test that runs. */
+const open: { close(): Promise<void> }[] = [];
+
 /** One replica: its log, which takes what is appended here and what comes from others, and what carries both. */
 class Replica {
   readonly name: string;
@@ -45,6 +48,8 @@ class Replica {
   readonly hooks: {
     /** Is called between the append and its acknowledgement. */ afterAppend(): Promise<void>;
   };
+
+  private closing: Promise<void> | null = null;
 
   private constructor(
     parts: Pick<
@@ -104,7 +109,9 @@ class Replica {
       },
       onProblem: (problem) => problems.push(problem),
     });
-    return new Replica({ name, link, writer, mirrored, folder, sender, receiver, problems, hooks });
+    const replica = new Replica({ name, link, writer, mirrored, folder, sender, receiver, problems, hooks });
+    open.push(replica);
+    return replica;
   }
 
   async append(ids: readonly string[]): Promise<void> {
@@ -120,7 +127,12 @@ class Replica {
     return ids;
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
     await this.sender.close();
     await this.receiver.close();
     await this.link.close();
@@ -143,6 +155,7 @@ async function withServer(
   try {
     await work(server);
   } finally {
+    await Promise.all(open.splice(0).map((replica) => replica.close()));
     await server.close();
   }
 }
@@ -175,7 +188,6 @@ describe('logs of several replicas', { skip: noRedis }, () => {
       await a.append(['a-late']);
       await until(has(b, 301), 'b has it');
       assert.ok(performance.now() - beginMs < 1_000);
-      for (const replica of [a, b, c]) await replica.close();
     }));
 
   test('a Redis that is killed and started again in the midst of it costs no row, and no row comes twice', () =>
@@ -196,8 +208,6 @@ describe('logs of several replicas', { skip: noRedis }, () => {
       await writing;
       await until(has(b, 2_000), 'b has all', 20_000);
       assert.deepEqual((await b.received()).sort(), idsOf('a', 0, 2_000).sort());
-      await a.close();
-      await b.close();
     }));
 
   test('what a Redis has lost that keeps nothing is sent again', () =>
@@ -213,8 +223,6 @@ describe('logs of several replicas', { skip: noRedis }, () => {
       await until(has(b, 250), 'b has all', 20_000);
       assert.deepEqual((await b.received()).sort(), idsOf('a', 0, 250).sort());
       assert.ok(a.problems.some((problem) => problem.includes('has lost its end')));
-      await a.close();
-      await b.close();
     }));
 
   test('a Redis that does not answer for a while stops nothing for good', () =>
@@ -229,8 +237,6 @@ describe('logs of several replicas', { skip: noRedis }, () => {
       server.signal('SIGCONT');
       await until(has(b, 100), 'b has all', 20_000);
       assert.deepEqual(await b.received(), idsOf('a', 0, 100));
-      await a.close();
-      await b.close();
     }));
 
   test('a receiver that fails between append and acknowledgement gets the same again, and keeps it once', () =>
@@ -246,8 +252,6 @@ describe('logs of several replicas', { skip: noRedis }, () => {
       await pause(100);
       assert.deepEqual(await b.received(), idsOf('a', 0, 100));
       assert.deepEqual(await server.ask('XPENDING', '{test}:stream:rows', 'b'), [0, null, null, null]);
-      await a.close();
-      await b.close();
     }));
 
   test('after a start each goes on where it was, and a replica that comes later gets what the stream holds', () =>
@@ -264,8 +268,6 @@ describe('logs of several replicas', { skip: noRedis }, () => {
       await pause(200);
       assert.equal(again.sender.numSent, 10);
       assert.deepEqual(await b.received(), idsOf('a', 0, 40));
-      await again.close();
-      await b.close();
     }));
 
   test('a replica that was away for longer than the stream reaches back says so', () =>
@@ -298,7 +300,5 @@ describe('logs of several replicas', { skip: noRedis }, () => {
       const late = await Replica.open(server, 'b', bFolder, 200);
       await until(async () => (await late.received()).includes('a-1999'), 'it has the last');
       assert.equal(late.receiver.numGaps, 1, 'it was removed, and something was dropped since');
-      await a.close();
-      await late.close();
     }));
 });

@@ -120,6 +120,11 @@ export class RedisLogStream implements LogStream {
     return (await this.evaluate(stateScript, this.options.maxEntries, id)) as EntryState;
   }
 
+  async isCut(): Promise<boolean> {
+    const length = await this.options.link.run((redis) => redis.xlen(this.key));
+    return length >= this.options.maxEntries;
+  }
+
   async read(group: string, which: 'pending' | 'new', maxEntries: number): Promise<StreamRead> {
     if (which === 'pending') {
       const [isNew, found] = (await this.evaluate(pendingScript, group, maxEntries)) as [number, Reply[]];

@@ -50,6 +50,7 @@ const mirror = await openFeedbackMirror({
   origin,
   pollMs: 10,
   groupIdleMs: 1e9,
+  minResendIntervalMs: 1_000,
   onReceived: () => {},
   onProblem,
 });
