@@ -16,7 +16,7 @@ export interface FeedbackMirrorOptions extends MirrorOptions {
   /** Hears of records of other replicas that are durable here and were not there before. Must not throw. */
   readonly onReceived: (records: readonly LogRecord[]) => void;
   /** Between the beginnings of two times that all of the log is sent again, for replicas that are new or were away. */
-  readonly minResendIntervalMs: number;
+  readonly minResendIntervalMs?: number;
 }
 
 export interface FeedbackMirror {
@@ -31,6 +31,7 @@ export interface FeedbackMirror {
 
 /** The keeper wakes the sender: looks in between find what was written while nobody did, and whether the stream is whole. */
 const sendPollMs = 1_000;
+const defaultResendIntervalMs = 60_000;
 
 /** Among the records of the stream, what is none: a replica has missed something, and asks the others to send all again. */
 const resendType = 'resend';
@@ -53,7 +54,7 @@ export async function openFeedbackMirror(options: FeedbackMirrorOptions): Promis
     log: layout.feedback,
     cursor: join(layout.cursors, 'feedback-resent.json'),
     pollMs: sendPollMs,
-    minIntervalMs: options.minResendIntervalMs,
+    minIntervalMs: options.minResendIntervalMs ?? defaultResendIntervalMs,
   });
   const receiver = await LogReceiver.open<LogRecord>({
     ...options,

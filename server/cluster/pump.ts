@@ -8,13 +8,14 @@ export interface PumpOptions {
   readonly work: (signal: AbortSignal) => Promise<boolean>;
   /** Between looks where nobody wakes it. */
   readonly pollMs: number;
-  /** Hears of the first failure in a row, and of every hundredth. */
+  /** Hears of a failure that does not pass within a second, and once a minute that it still is one. */
   readonly onProblem: (message: string) => void;
 }
 
 const minRetryMs = 100;
 const maxRetryMs = 5_000;
-const tellEvery = 100;
+const tellAfterMs = 1_000;
+const tellEveryMs = 60_000;
 
 export class Pump {
   /** Failures since it last worked. */
@@ -25,6 +26,9 @@ export class Pump {
   private isWanted = false;
   private timer: NodeJS.Timeout | null = null;
   private retryMs = minRetryMs;
+  /** When the work that failed first was begun. */
+  private failingSinceMs: number | null = null;
+  private toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: PumpOptions) {
     this.options = options;
@@ -59,18 +63,30 @@ export class Pump {
 
   private async run(): Promise<void> {
     const { signal } = this.closing;
+    const beganMs = performance.now();
     this.isWanted = false;
     try {
       while (!signal.aborted && (await this.options.work(signal))) this.recover();
       this.recover();
     } catch (error) {
       if (signal.aborted) return;
-      if (this.numFailures++ % tellEvery === 0) this.options.onProblem(messageOf(error));
+      this.numFailures++;
+      this.failingSinceMs ??= beganMs;
+      this.tell(error);
     }
+  }
+
+  private tell(error: unknown): void {
+    const nowMs = performance.now();
+    if (nowMs - this.failingSinceMs! < tellAfterMs || nowMs - this.toldMs < tellEveryMs) return;
+    this.toldMs = nowMs;
+    this.options.onProblem(messageOf(error));
   }
 
   private recover(): void {
     this.numFailures = 0;
+    this.failingSinceMs = null;
+    this.toldMs = Number.NEGATIVE_INFINITY;
     this.retryMs = minRetryMs;
   }
 

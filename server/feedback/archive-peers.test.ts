@@ -29,7 +29,7 @@ function optionsOf(origin: string, change: Partial<KeeperOptions> = {}): KeeperO
   };
 }
 
-const open = (options: KeeperOptions): Promise<Archive> => Archive.open(options, () => t0);
+const open = (options: KeeperOptions, nowMs = t0): Promise<Archive> => Archive.open(options, () => nowMs);
 
 function demonstration(question: string, key: string | null = null, body = 'body'): FeedbackRequest {
   return {
@@ -94,6 +94,28 @@ test('rows of others and own ones come at once into the log, and each is found',
     assert.deepEqual((await b.view({ id: record.id, tenant: 'acme' }))?.record, record);
   await a.close();
   await b.close();
+});
+
+test('rows that the index has forgotten are not taken a second time, before and after a start', async () => {
+  const a = await open(optionsOf('a'));
+  const rows: FeedbackRecord[] = [];
+  for (let n = 0; n < 60; n++) rows.push(await a.feedback(demonstration(`row ${n}`)));
+  const undo = await a.undo({ tenant: 'acme', what: { kind: 'account', account: 'x' }, rows: [] });
+  const all = [undo, ...rows];
+  const ofB = optionsOf('b', { maxIndexed: 10 });
+  const later = t0 + 3_600_000;
+  const b = await open(ofB, later);
+  assert.equal((await b.receive(all.slice(0, 50))).length, 50);
+  assert.deepEqual(await b.receive(all.slice(0, 50)), []);
+  assert.equal((await b.receive(all)).length, 11, 'what it does not have is taken');
+  await b.close();
+  const again = await open(ofB, later);
+  assert.deepEqual(await again.receive(all), []);
+  assert.equal((await again.receive([await a.feedback(demonstration('new'))])).length, 1);
+  assert.deepEqual(await again.receive(all), []);
+  assert.equal((await logOf(ofB)).length, 62);
+  await again.close();
+  await a.close();
 });
 
 test('one idempotency key given to two replicas is one row, before and after it was carried over', async () => {

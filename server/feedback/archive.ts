@@ -13,6 +13,7 @@ import { FeedbackIndex } from './feedback-index.ts';
 import type { FeedbackRequest } from './feedback-request.ts';
 import { rowIdOf, sealed } from './idempotency.ts';
 import type { FeedbackView, KeeperCall, KeeperCalls, KeeperOptions } from './keeper-messages.ts';
+import { OldIds } from './old-ids.ts';
 import { ResponseStore } from './response-store.ts';
 import type { StoredResponse } from './stored-response.ts';
 
@@ -28,6 +29,8 @@ interface Parts {
 }
 
 const hourMs = 3_600_000;
+/** What was received within it is in the index, if it is in the log: this many ms of all that replicas can take. */
+const recentMs = 600_000;
 
 export class Archive implements Calls {
   private readonly options: KeeperOptions;
@@ -38,6 +41,9 @@ export class Archive implements Calls {
   private readonly underWay = new Map<string, { digest: string; record: Promise<FeedbackRecord> }>();
   /** Records that are being written, by id. */
   private readonly writing = new Map<string, Promise<void>>();
+  /** For records that are too old for the index. */
+  private oldIds: Promise<OldIds> | null = null;
+  private oldIdsUsedMs = 0;
 
   private constructor(options: KeeperOptions, parts: Parts, now: () => number) {
     this.options = options;
@@ -104,12 +110,27 @@ export class Archive implements Calls {
   }
 
   async receive(records: readonly LogRecord[]): Promise<readonly string[]> {
-    const isNew = await Promise.all(records.map((record) => this.append(record)));
-    return records.filter((_, index) => isNew[index]).map(({ id }) => id);
+    const wanted: LogRecord[] = [];
+    for (const record of records) if (!(await this.isForgotten(record))) wanted.push(record);
+    const isNew = await Promise.all(wanted.map((record) => this.append(record)));
+    return wanted.filter((_, index) => isNew[index]).map(({ id }) => id);
   }
 
-  /** Deletes what has expired. */
+  /** Whether a record is in the log that the index does not know any more. */
+  private async isForgotten({ id, receivedAt }: LogRecord): Promise<boolean> {
+    const { index } = this.parts;
+    if (index.isComplete || index.has(id) || this.now() - Date.parse(receivedAt) < recentMs) return false;
+    this.oldIdsUsedMs = this.now();
+    this.oldIds ??= OldIds.read(this.options.folders.feedback).catch((error: unknown) => {
+      this.oldIds = null;
+      throw error;
+    });
+    return (await this.oldIds).has(id);
+  }
+
+  /** Deletes what has expired, and lets go of what nobody has needed for a while. */
   async expire(): Promise<void> {
+    if (this.now() - this.oldIdsUsedMs > recentMs) this.oldIds = null;
     await this.parts.responses?.expire(this.now());
   }
 
@@ -146,6 +167,10 @@ export class Archive implements Calls {
     const written = log.append(record).then((behind) => index.add(record, behind));
     this.writing.set(id, written);
     await written.finally(() => this.writing.delete(id));
+    this.oldIds?.then(
+      (ids) => ids.add(id),
+      () => null,
+    );
     return true;
   }
 

@@ -35,7 +35,7 @@ export class FeedbackIndex {
   /** Ids of records that are no rows. */
   private readonly others = new Map<string, true>();
   private added: Position = logStart;
-  private isComplete = true;
+  private hasAll = true;
 
   private constructor(folder: string, maxRows: number) {
     this.folder = folder;
@@ -49,7 +49,7 @@ export class FeedbackIndex {
     const newest: Indexed[][] = [];
     for (let left = maxRows; left > 0 && segments.length > 0; left -= newest[0]!.length)
       newest.unshift(await recordsOfSegment(folder, segments.pop()!));
-    index.isComplete = segments.length === 0;
+    index.hasAll = segments.length === 0;
     for (const { record, position } of newest.flat()) index.add(record, position);
     return index;
   }
@@ -57,8 +57,13 @@ export class FeedbackIndex {
   /** Records are added in the order of the log, each with the place behind it. */
   add(record: Known, behind: Position): void {
     if (record.type === 'feedback') this.addRow(record, behind);
-    else put(this.others, record.id, true, this.maxRows);
+    else if (put(this.others, record.id, true, this.maxRows)) this.hasAll = false;
     this.added = behind;
+  }
+
+  /** Whether nothing of the log is too old for it. */
+  get isComplete(): boolean {
+    return this.hasAll;
   }
 
   /** The row is not in the log any more. */
@@ -79,7 +84,7 @@ export class FeedbackIndex {
       { tenant, account, segment: behind.segment, start, end: behind.offset },
       this.maxRows,
     );
-    if (isOver) this.isComplete = false;
+    if (isOver) this.hasAll = false;
     if (idempotency !== null)
       put(this.byKey, idempotency.key, { id, digest: idempotency.digest }, this.maxRows);
   }
@@ -105,7 +110,7 @@ export class FeedbackIndex {
   /** All of them that are in the log, also those that are no longer found by id. */
   async rowsOfAccount(tenant: string, account: string): Promise<string[]> {
     const ids: string[] = [];
-    if (this.isComplete) {
+    if (this.hasAll) {
       for (const [id, row] of this.rows) if (row.tenant === tenant && row.account === account) ids.push(id);
     } else {
       for await (const { record } of rowsOf(this.folder)) {

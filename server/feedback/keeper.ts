@@ -15,6 +15,8 @@ const shareOfResponses = 0.5;
 const timeoutMs = 5_000;
 /** Reading the index of a large log, or all of it. */
 const longTimeoutMs = 60_000;
+/** Calls that may read all of the log. */
+const slow: ReadonlySet<KeeperCall> = new Set(['rows', 'receive']);
 const retryAfterMs = 1_000;
 /** Until a thread that has died is replaced; less than what clients are told. */
 const restartMs = 500;
@@ -135,7 +137,7 @@ class ThreadedKeeper implements Keeper {
     ask: KeeperCalls[Name]['ask'],
   ): Promise<KeeperCalls[Name]['answer']> {
     const call = ++this.lastCall;
-    const answer = this.wait(call, name === 'rows' ? longTimeoutMs : timeoutMs, charactersOf(ask));
+    const answer = this.wait(call, slow.has(name) ? longTimeoutMs : timeoutMs, charactersOf(ask));
     this.worker!.postMessage({ call, name, ask } satisfies Ask<Name>);
     return answer as Promise<KeeperCalls[Name]['answer']>;
   }
