@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { LogRecord } from '../../core/feedback/record.ts';
 import type { LearningLayout } from '../../core/registry/learning-layout.ts';
 import type { Keeper } from '../feedback/keeper.ts';
+import { type CarriedLog, receivedBy, sentBy } from './carried-log.ts';
 import { LogReceiver } from './log-receiver.ts';
 import { LogResend } from './log-resend.ts';
 import { LogSender } from './log-sender.ts';
@@ -26,6 +27,7 @@ export interface FeedbackMirror {
   readonly resend: LogResend;
   /** This replica has appended something. */
   wake(): void;
+  state(): readonly CarriedLog[];
   close(): Promise<void>;
 }
 
@@ -79,6 +81,7 @@ export async function openFeedbackMirror(options: FeedbackMirrorOptions): Promis
     receiver,
     resend,
     wake: () => sender.wake(),
+    state: () => [sentBy(name, sender, resend.numResends), receivedBy(name, receiver)],
     async close() {
       await receiver.close();
       await Promise.all([sender.close(), resend.close()]);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { MillraceError } from '../../core/errors.ts';
 import type { Fate } from '../../core/feedback/record.ts';
 import type { LearningLayout, VersionEvent } from '../../core/registry/learning-layout.ts';
+import { type CarriedLog, receivedBy } from './carried-log.ts';
 import { LogReceiver } from './log-receiver.ts';
 import type { LogStream } from './log-stream.ts';
 import type { MirrorOptions } from './mirror-options.ts';
@@ -21,6 +22,7 @@ export interface FollowerMirrorOptions extends MirrorOptions {
 export interface FollowerMirror {
   readonly fates: LogReceiver<Fate>;
   readonly versions: LogReceiver<VersionEvent>;
+  state(): readonly CarriedLog[];
   /** After the source was closed, since events may wait for it. */
   close(): Promise<void>;
 }
@@ -53,6 +55,7 @@ export async function openFollowerMirror(options: FollowerMirrorOptions): Promis
   return {
     fates,
     versions,
+    state: () => [receivedBy('fates', fates), receivedBy('versions', versions)],
     async close() {
       await Promise.all([fates.close(), versions.close()]);
       await Promise.all([fateLog.close(), versionLog.close()]);

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { MillraceError } from '../../core/errors.ts';
 import type { LearningLayout, VersionEvent } from '../../core/registry/learning-layout.ts';
+import { type CarriedLog, sentBy } from './carried-log.ts';
 import { LogSender } from './log-sender.ts';
 import type { LogStream } from './log-stream.ts';
 import type { MirrorOptions } from './mirror-options.ts';
@@ -18,6 +19,7 @@ export interface LearnerMirrorOptions extends Pick<MirrorOptions, 'origin' | 'po
 export interface LearnerMirror {
   readonly fates: LogSender;
   readonly versions: LogSender;
+  state(): readonly CarriedLog[];
   close(): Promise<void>;
 }
 
@@ -44,6 +46,7 @@ export async function openLearnerMirror(options: LearnerMirrorOptions): Promise<
   return {
     fates,
     versions,
+    state: () => [sentBy('fates', fates), sentBy('versions', versions)],
     async close() {
       await Promise.all([fates.close(), versions.close()]);
     },

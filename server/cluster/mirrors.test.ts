@@ -180,6 +180,11 @@ test('a correction given to one replica is remembered by all, under one id, and 
   const logs = [await contentOf<LogRecord>(a.layout.feedback), await contentOf<LogRecord>(b.layout.feedback)];
   assert.deepEqual(logs[0], logs[1]);
   assert.equal(a.mirror.sender.numSent + b.mirror.sender.numSent, 2, 'nobody sends what others have said');
+  const ofB = b.mirror.state().map(({ log, direction, numLines, isUp }) => [log, direction, numLines, isUp]);
+  assert.deepEqual(ofB, [
+    ['feedback', 'sent', 1, true],
+    ['feedback', 'received', 1, true],
+  ]);
 });
 
 test('what an operator puts into memory, changes and deletes on any replica is so on all of them', async () => {

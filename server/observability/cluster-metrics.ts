@@ -1,12 +1,23 @@
-/** What this replica has to do with the others: the link to Redis, and whether it leads. */
+/** What this replica has to do with the others: the link to Redis, whether it leads, the logs that are carried. */
 import { redisSeconds } from './buckets.ts';
 import type { Instruments, Sample } from './instruments.ts';
+
+/** See server/cluster/carried-log.ts. */
+export interface CarriedObserved {
+  readonly log: string;
+  readonly direction: 'sent' | 'received';
+  readonly numLines: number;
+  readonly isUp: boolean;
+  readonly numGaps: number;
+  readonly numResends: number;
+}
 
 export interface ClusterObserved {
   /** Whether Redis can be used. */
   readonly isUp: boolean;
   /** Null for a replica that never leads. */
   readonly isLeader: boolean | null;
+  readonly logs?: readonly CarriedObserved[];
 }
 
 export class ClusterMetrics {
@@ -38,6 +49,7 @@ export class ClusterMetrics {
       },
       () => flag(observe()?.isLeader ?? null),
     );
+    observeLogs(instruments, () => observe()?.logs ?? []);
   }
 
   /** `failure` is one of few words; null for what succeeded. */
@@ -45,6 +57,44 @@ export class ClusterMetrics {
     if (failure === null) this.duration.of().observe(tookMs / 1000);
     else this.failures.of(failure).add();
   }
+}
+
+function observeLogs(instruments: Instruments, logs: () => readonly CarriedObserved[]): void {
+  const ofEach = (value: (log: CarriedObserved) => number) => (): Sample[] =>
+    logs().map((each) => [{ log: each.log, direction: each.direction }, value(each)]);
+  const of = (direction: CarriedObserved['direction'], value: (log: CarriedObserved) => number) => () =>
+    logs().flatMap((each): Sample[] =>
+      each.direction === direction ? [[{ log: each.log }, value(each)]] : [],
+    );
+  const labels = ['log', 'direction'];
+  instruments.readCounter(
+    {
+      name: 'millrace_cluster_lines_total',
+      help: 'Lines of logs sent to and received from other replicas',
+      labels,
+    },
+    ofEach(({ numLines }) => numLines),
+  );
+  instruments.readGauge(
+    { name: 'millrace_cluster_log_up', help: 'Whether the log is carried, as of the last try', labels },
+    ofEach(({ isUp }) => (isUp ? 1 : 0)),
+  );
+  instruments.readCounter(
+    {
+      name: 'millrace_cluster_gaps_total',
+      help: 'Times that lines were dropped from the stream before this replica had read them',
+      labels: ['log'],
+    },
+    of('received', ({ numGaps }) => numGaps),
+  );
+  instruments.readCounter(
+    {
+      name: 'millrace_cluster_resends_total',
+      help: 'Times that this replica has begun to send all of the log once more, since another one had missed something',
+      labels: ['log'],
+    },
+    of('sent', ({ numResends }) => numResends),
+  );
 }
 
 const flag = (value: boolean | null): Sample[] => (value === null ? [] : [[{}, value ? 1 : 0]]);

@@ -1,0 +1,34 @@
+/** How it goes with a log that is carried between replicas, for metrics. */
+import type { LogReceiver } from './log-receiver.ts';
+import type { LogSender } from './log-sender.ts';
+
+export interface CarriedLog {
+  /** "feedback". */
+  readonly log: string;
+  readonly direction: 'sent' | 'received';
+  readonly numLines: number;
+  /** Whether it is carried at present. */
+  readonly isUp: boolean;
+  /** Times that lines were dropped from the stream before they were read here; 0 of what is sent. */
+  readonly numGaps: number;
+  /** Times that all of it was sent once more, since another replica asked for that. */
+  readonly numResends: number;
+}
+
+export const sentBy = (log: string, sender: LogSender, numResends = 0): CarriedLog => ({
+  log,
+  direction: 'sent',
+  numLines: sender.numSent,
+  isUp: sender.isSending,
+  numGaps: 0,
+  numResends,
+});
+
+export const receivedBy = <T extends object>(log: string, receiver: LogReceiver<T>): CarriedLog => ({
+  log,
+  direction: 'received',
+  numLines: receiver.numReceived,
+  isUp: receiver.isReceiving,
+  numGaps: receiver.numGaps,
+  numResends: 0,
+});
