@@ -92,7 +92,9 @@ export class S3Bucket {
 
   private urlOf(name: string): string {
     const { endpoint, bucket, prefix } = this.options;
-    return `${endpoint.replace(/\/+$/, '')}/${bucket}/${prefix}${name}`;
+    // Signer and server must read the same out of it: nothing is left for either to encode.
+    const path = `${bucket}/${prefix}${name}`.split('/').map(encodeURIComponent).join('/');
+    return `${endpoint.replace(/\/+$/, '')}/${path}`;
   }
 }
 

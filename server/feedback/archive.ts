@@ -143,9 +143,7 @@ export class Archive implements Calls {
   private async writeUnlessThere(request: FeedbackRequest): Promise<FeedbackRecord> {
     const { index } = this.parts;
     const earlier = index.byIdempotencyKey(request.idempotency!.key);
-    const record = earlier && (await index.get(earlier.id));
-    if (earlier !== null && record === null) index.forget(earlier.id);
-    return record ?? this.write(request);
+    return (earlier && (await index.get(earlier.id))) ?? this.write(request);
   }
 
   private async write(request: FeedbackRequest): Promise<FeedbackRecord> {
@@ -153,8 +151,12 @@ export class Archive implements Calls {
     const stamp = this.stamp('fb', idempotency === null ? randomUUID() : rowIdOf(idempotency));
     const record = composeRecord(request, await this.responseOf(request), stamp);
     if (await this.append(record)) return record;
-    // Another replica was given the same, and its row came first.
-    return (await this.parts.index.get(record.id)) ?? record;
+    // Another replica was given the same, and its row came first; or it was there once and has left the log.
+    const there = await this.parts.index.get(record.id);
+    if (there !== null) return there;
+    this.parts.index.forget(record.id);
+    await this.append(record);
+    return record;
   }
 
   /** False when it is there already. Nothing is waited for between the look and the writing. */
