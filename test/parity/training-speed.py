@@ -47,7 +47,7 @@ def run(base, texts, steps):
         torch.nn.utils.clip_grad_norm_(factors, 1.0)
         optimizer.step()
         took.append((time.perf_counter() - start) * 1000)
-        losses.append(float(loss))
+        losses.append(loss.item())
     model.unload()
     return {"ms": took, "loss": losses[0]}
 

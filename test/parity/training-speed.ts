@@ -62,7 +62,8 @@ const runOurs =
 
 async function startTheirs(python: string, threads: number): Promise<{ run: Run; close(): void }> {
   const script = join(repoRoot, 'test', 'parity', 'training-speed.py');
-  const child = spawn(python, [script, realCheckpoint(), String(threads)], {
+  // Isolated: beside the script lies a statistics.py, which would be taken for Python's own.
+  const child = spawn(python, ['-I', script, realCheckpoint(), String(threads)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
