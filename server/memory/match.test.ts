@@ -36,6 +36,24 @@ const matches = (question: string, asks: string, cosine = 0.99): boolean =>
 
 const namesOf = (text: string): string[] => [...wordsIn(text).names];
 
+test('in a conversation one telling word makes another question, however alike the vectors are', () => {
+  const before = { ...wordsIn('Which bridges cross the river?'), vector: asked };
+  const inConversation = (known: string, asks: string): boolean =>
+    bestMatch({ ...questionOf(asks), before }, [{ ...entryOf(known), before }], thresholds) !== null;
+  const same = [
+    ['And the second one?', 'What about the second?'],
+    ['Who built it?', 'And who built them?'],
+  ] as const;
+  const others = [
+    ['And the second one?', 'And the first one?'],
+    ['And in winter?', 'And in summer?'],
+    ['And in winter?', 'And in a cold winter?'],
+  ] as const;
+  for (const [known, asks] of same) assert.ok(inConversation(known, asks), `${known} | ${asks}`);
+  for (const [known, asks] of others) assert.ok(!inConversation(known, asks), `${known} | ${asks}`);
+  assert.ok(matches('And the second one?', 'And the first one?', 0.91), 'outside of one the vectors decide');
+});
+
 test('names are words with capitals inside a sentence, and whatever has a digit', () => {
   assert.deepEqual(namesOf('What is the capital of Vessaly?'), ['vessaly']);
   assert.deepEqual(namesOf("Where is Ida Korvel's B-52 from 1712?"), ['ida', 'korvel', 'b-52', '1712']);

@@ -3,7 +3,7 @@
  * loadtest/learning/facts.json; what they do on the other half stands in docs/learning.md.
  */
 import type { Compared, IndexedEntry } from './entry.ts';
-import { isCode, type Words } from './names.ts';
+import { isCode, type Words, wordsIn } from './names.ts';
 
 export interface MatchThresholds {
   /** Cosine from which on questions match that name nothing. */
@@ -50,11 +50,25 @@ export function bestMatch(
 
 /** Of the parts that are compared the least; null where one is not alike enough. */
 function closenessOf(question: Question, entry: IndexedEntry, thresholds: MatchThresholds): number | null {
-  const ofBefore =
-    question.before === null || entry.before === null ? 1 : partly(question.before, entry.before, thresholds);
+  const isLeaning = question.before !== null && entry.before !== null;
+  // Few words and nearly the same vector: "And the first one?" is a question of its own.
+  if (isLeaning && !areEqual(telling(question), telling(entry))) return null;
+  const ofBefore = isLeaning ? partly(question.before, entry.before, thresholds) : 1;
   const ofQuestion = partly(question, entry, thresholds);
   return ofBefore === null || ofQuestion === null ? null : Math.min(ofBefore, ofQuestion);
 }
+
+/** Words that many questions have, and that tell none of them from another. English. */
+const filler = wordsIn(
+  'and but or so then also what about how the a an one it its that this these those they them their he him his she her ' +
+    'is was are were do does did of in on at to for please tell me',
+).words;
+
+const telling = ({ words }: Words): ReadonlySet<string> =>
+  new Set([...words].filter((word) => !filler.has(word)));
+
+export const areEqual = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
+  a.size === b.size && [...a].every((word) => b.has(word));
 
 function partly(asked: Compared, known: Compared, thresholds: MatchThresholds): number | null {
   const similarity = dot(asked.vector, known.vector);

@@ -11,7 +11,7 @@ import { within } from '../../core/within.ts';
 import type { Compared, Encoded, IndexedEntry, MemoryEntry } from './entry.ts';
 import { type Key, keyOf } from './key.ts';
 import { acceptable, lessonOf, type Said } from './lesson.ts';
-import { bestMatch, dot, type MatchThresholds, type Question } from './match.ts';
+import { areEqual, bestMatch, dot, type MatchThresholds, type Question } from './match.ts';
 import type { Choice, MemoryStore } from './memory-store.ts';
 import { wordsIn } from './names.ts';
 
@@ -256,7 +256,3 @@ function sameAs({ id, account, model, question, context }: MemoryEntry, encoded:
 
 const areSame = (a: Compared, b: Compared): boolean =>
   dot(a.vector, b.vector) >= sameQuestion && areEqual(a.names, b.names);
-
-function areEqual(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  return a.size === b.size && [...a].every((name) => b.has(name));
-}
