@@ -49,6 +49,16 @@ function checkIds(json: TokenizerFiles['tokenizerJson']): void {
   throw new Error(`its token ${JSON.stringify(token.slice(0, 40))} has the id ${String(id).slice(0, 40)}`);
 }
 
+function unknownIdOf(json: TokenizerFiles['tokenizerJson']): number | null {
+  const { model } = json as {
+    readonly model?: { readonly unk_token?: unknown; readonly vocab?: unknown } | null;
+  };
+  const { unk_token: token, vocab } = model ?? {};
+  if (typeof token !== 'string' || typeof vocab !== 'object' || vocab === null || Array.isArray(vocab))
+    return null;
+  return Object.hasOwn(vocab, token) ? (vocab as Readonly<Record<string, number>>)[token]! : null;
+}
+
 class LoadedTokenizer implements Tokenizer {
   readonly vocabSize: number;
   private readonly full: Engine;
@@ -58,9 +68,12 @@ class LoadedTokenizer implements Tokenizer {
   private readonly specials: ReadonlySet<number>;
   private readonly usesByteLevel: boolean;
   private readonly specialPattern: RegExp;
+  /** What stands for what is in no vocabulary; null without such a token. */
+  private readonly unknownId: number | null;
 
   constructor({ tokenizerJson, tokenizerConfig }: TokenizerFiles) {
     checkIds(tokenizerJson);
+    this.unknownId = unknownIdOf(tokenizerJson);
     const fields = withEquivalents(tokenizerJson);
     this.full = new Engine(fields, tokenizerConfig);
     this.plain = new Engine({ ...fields, added_tokens: [] }, tokenizerConfig);
@@ -82,7 +95,9 @@ class LoadedTokenizer implements Tokenizer {
       engine.encode(text.toWellFormed(), { add_special_tokens: options.addSpecialTokens }),
     );
     if (ids.every(isTokenId)) return ids;
-    // What is in no vocabulary is to become the unknown token, and there is none.
+    const { unknownId } = this;
+    // The library leaves out the unknown token where its id is 0.
+    if (unknownId !== null) return ids.map((id: number) => (isTokenId(id) ? id : unknownId));
     throw new MillraceError('tokenizer_unsupported', { reason: 'it has no token for a part of the text' });
   }
 

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 export type PassageKind = 'legal' | 'code' | 'manual';
 
 /** Characters of one passage that is cut from a file, and such passages of one file. */
-const [cutLength, cutsPerFile] = [700, 6];
+const [cutLength, cutsPerFile] = [700, 3];
 
 /** Cut from the middle of the file on, where no header is left. */
 function cutFrom(path: string): string[] {

@@ -51,6 +51,14 @@ export async function parseChat(
   };
 }
 
+/** Throws invalid_argument for more than one request may ask for. */
+export function numSequencesOf(body: CompletionBody): number {
+  const numSequences = promptsOf(body.prompt).length * (body.n ?? 1);
+  if (numSequences <= fieldLimits.sequences) return numSequences;
+  return refuse(`prompts times "n" is ${numSequences}, at most ${fieldLimits.sequences}.`, 'n');
+}
+
+/** Of a body whose number of sequences was looked at. */
 export async function parseCompletion(
   body: CompletionBody,
   model: ServedGenerator,
@@ -59,10 +67,6 @@ export async function parseCompletion(
 ): Promise<CompletionRequest> {
   const prompts = await encodeTexts(promptsOf(body.prompt), model, 'prompt');
   if (prompts.some((ids) => ids.length === 0)) refuse('the prompt is empty.', 'prompt');
-  const numSequences = prompts.length * (body.n ?? 1);
-  if (numSequences > fieldLimits.sequences) {
-    refuse(`prompts times "n" is ${numSequences}, at most ${fieldLimits.sequences}.`, 'n');
-  }
   const logprobs = body.logprobs ?? null;
   return {
     prompts,

@@ -13,7 +13,15 @@ import type { StreamOptions } from '../generation-options.ts';
 import { keepOf } from '../keep.ts';
 import { chatObserverOf, observerOf } from '../observe.ts';
 import { chatFormatter, completionFormatter } from '../openai/format.ts';
-import { type Caller, messagesOf, parseChat, parseCompletion, promptsOf, refuse } from '../openai/parse.ts';
+import {
+  type Caller,
+  messagesOf,
+  numSequencesOf,
+  parseChat,
+  parseCompletion,
+  promptsOf,
+  refuse,
+} from '../openai/parse.ts';
 import { ChatBody, CompletionBody } from '../openai/schemas.ts';
 import { refuseUnsupported } from '../openai/unsupported.ts';
 import { refuseEarly } from '../refuse-early.ts';
@@ -82,7 +90,7 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
       if (stream !== null && echo && body.logprobs != null) {
         refuse('"echo" with "logprobs" cannot be streamed; leave "stream" out.', 'echo');
       }
-      const numSequences = promptsOf(body.prompt).length * (body.n ?? 1);
+      const numSequences = numSequencesOf(body);
       const operation = 'text_completion';
       refuseEarly(context, request, { operation, model, name: body.model, numSequences });
       const stickyKey = stickyKeyOf(body.user, request.id);
