@@ -139,8 +139,12 @@ async function open(config: Config, needs: ReplicaNeeds, closers: Closer[]): Pro
       learning = joined;
       const feedback = await openMirrors(needs, { origin, role, travel, learning }, closers);
       onAppended = () => feedback.wake();
-      if (role === 'learner') {
-        const inbox = new ObservationInbox(observations, (observation) => joined.trials.observe(observation));
+      if (leadership !== null) {
+        const inbox = new ObservationInbox(
+          observations,
+          (observation) => joined.trials.observe(observation),
+          () => leadership.fence() !== null,
+        );
         closers.push(() => inbox.close());
       }
       info(`it is the replica ${origin}, a ${role}`);

@@ -14,9 +14,9 @@ export class ObservationInbox<T> {
   private isClosed = false;
   private wake: () => void = () => {};
 
-  /** `take` must not throw. */
-  constructor(channel: ObservationChannel<T>, take: (observation: T) => void) {
-    this.running = this.run(channel, take);
+  /** `take` must not throw. What is taken is gone for others: nothing is while it may not be. */
+  constructor(channel: ObservationChannel<T>, take: (observation: T) => void, mayTake: () => boolean) {
+    this.running = this.run(channel, take, mayTake);
   }
 
   /** Waits for a look that is under way, which ends within a second or the link's deadline. */
@@ -27,8 +27,16 @@ export class ObservationInbox<T> {
   }
 
   /** The channel is read while it can be; while it cannot, it is tried again after a while. */
-  private async run(channel: ObservationChannel<T>, take: (observation: T) => void): Promise<void> {
+  private async run(
+    channel: ObservationChannel<T>,
+    take: (observation: T) => void,
+    mayTake: () => boolean,
+  ): Promise<void> {
     while (!this.isClosed) {
+      if (!mayTake()) {
+        await this.pause();
+        continue;
+      }
       try {
         const taken = await channel.take(batch, waitMs);
         for (const { id, observation } of taken) if (this.recent.add(id)) take(observation);

@@ -31,6 +31,8 @@ export class Presence {
   private running: Promise<void> = Promise.resolve();
   private isClosed = false;
   private lastProblem = '';
+  private isAnnounced = false;
+  private isNamesakeTold = false;
 
   constructor(options: PresenceOptions) {
     this.options = options;
@@ -88,9 +90,12 @@ export class Presence {
   }
 
   private async turn(): Promise<void> {
+    const { roster } = this.options;
     try {
-      await this.options.roster.announce(this.status());
-      this.others = await this.options.roster.list();
+      if (this.isAnnounced) this.lookForNamesake(await roster.list());
+      await roster.announce(this.status());
+      this.isAnnounced = true;
+      this.others = await roster.list();
       this.lastProblem = '';
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
@@ -98,6 +103,17 @@ export class Presence {
       this.lastProblem = problem;
     }
     this.soon(this.options.everyMs);
+  }
+
+  /** Two that share a name would share their places in the streams, and miss what the other one has taken. */
+  private lookForNamesake(replicas: readonly LiveReplica[]): void {
+    const { self, onProblem } = this.options;
+    const other = replicas.find(({ id, startedAt }) => id === self.id && startedAt !== self.startedAt);
+    if (other === undefined || this.isNamesakeTold) return;
+    this.isNamesakeTold = true;
+    onProblem(
+      `another replica is called ${self.id}, too, since ${other.startedAt}: give each a cluster.replica of its own`,
+    );
   }
 
   private status(): ReplicaStatus {

@@ -43,12 +43,12 @@ export const clusterSettings = {
       'Limits of API keys while Redis cannot be reached: `local` counts in each server for itself, `open` lets all requests in, `closed` answers requests of limited keys with 503.',
   }),
   'cluster.readyPercent': integer({
-    default: 100,
+    default: 51,
     min: 0,
     max: 100,
     unit: '%',
     description:
-      'Share of the live servers that must be able to serve a version before an alias is moved to it.',
+      'Share of the live servers that must be able to serve a version before an alias is moved to it; the others follow when they can.',
   }),
   'cluster.readyWaitMs': integer({
     default: 30_000,

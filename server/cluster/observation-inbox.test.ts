@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MemoryObservations } from './memory-observations.ts';
+import { ObservationInbox } from './observation-inbox.ts';
+
+const waitMs = 5_000;
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (const endMs = performance.now() + waitMs; !isSo(); ) {
+    assert.ok(performance.now() < endMs, 'in time');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const observed = (id: string) => ({ id, observation: id });
+
+test('what comes is handed on once, however often it comes', async () => {
+  const channel = new MemoryObservations<string>(100);
+  const taken: string[] = [];
+  const inbox = new ObservationInbox(
+    channel,
+    (observation) => taken.push(observation),
+    () => true,
+  );
+  await channel.append([observed('a'), observed('b')]);
+  await channel.append([observed('b'), observed('c')]);
+  await until(() => taken.length >= 3);
+  await inbox.close();
+  assert.deepEqual(taken, ['a', 'b', 'c']);
+});
+
+test('who may not take leaves everything to who may', async () => {
+  const channel = new MemoryObservations<string>(100);
+  const [standby, leader]: [string[], string[]] = [[], []];
+  const idle = new ObservationInbox(
+    channel,
+    (observation) => standby.push(observation),
+    () => false,
+  );
+  await channel.append([observed('a')]);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const inbox = new ObservationInbox(
+    channel,
+    (observation) => leader.push(observation),
+    () => true,
+  );
+  await until(() => leader.length === 1);
+  await Promise.all([idle.close(), inbox.close()]);
+  assert.deepEqual(standby, []);
+});
