@@ -89,7 +89,12 @@ const leads = series('millrace_leader', ofPod, '1x40');
 /** Those of servers that share, beside one that leads; the others are as they were. */
 const causesAmongMany: typeof causes = {
   ...Object.fromEntries(Object.entries(causes).map(([alert, input]) => [alert, [...input, leads]])),
-  MillraceRedisDown: [ready, leads, series('millrace_redis_up', ofPod, '0x40')],
+  MillraceRedisDown: [
+    ready,
+    leads,
+    series('millrace_redis_up', ofPod, '0x40'),
+    series('millrace_cluster_log_up', { ...ofPod, log: 'feedback', direction: 'sent' }, '0x40'),
+  ],
   MillraceRedisFailing: [
     ready,
     leads,
@@ -97,6 +102,17 @@ const causesAmongMany: typeof causes = {
     series('millrace_redis_failures_total', { ...ofPod, reason: 'slow' }, '0+1x40'),
   ],
   MillraceNoLearner: [ready, series('millrace_leader', ofPod, '0x40')],
+  MillraceNotCarrying: [
+    ready,
+    leads,
+    series('millrace_redis_up', ofPod, '1x40'),
+    series('millrace_cluster_log_up', { ...ofPod, log: 'feedback', direction: 'sent' }, '0x40'),
+  ],
+  MillraceGap: [
+    ready,
+    leads,
+    series('millrace_cluster_gaps_total', { ...ofPod, log: 'feedback' }, '0x20 1x20'),
+  ],
 };
 
 const sets = { monitoring: causes, 'followers with monitoring and keys': causesAmongMany };

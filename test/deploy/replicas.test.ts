@@ -204,7 +204,12 @@ test('KEDA counts what waits at the followers, and the rules know of Redis where
     get(name, 'PrometheusRule').spec.groups[0].rules.map(({ alert }: { alert: string }) => alert);
   const only = (name: string) => alerts(name).filter((alert) => !alerts('monitoring').includes(alert));
   const ofRedis = ['MillraceRedisDown', 'MillraceRedisFailing'];
-  assert.deepEqual(only('followers with monitoring and keys'), [...ofRedis, 'MillraceNoLearner']);
+  assert.deepEqual(only('followers with monitoring and keys'), [
+    ...ofRedis,
+    'MillraceNoLearner',
+    'MillraceNotCarrying',
+    'MillraceGap',
+  ]);
   assert.deepEqual(only('one that does not learn, with an exposed admin listener'), ofRedis);
 });
 
