@@ -267,3 +267,13 @@ test('many things may have the same property, if each answer says of what', () =
     assertKept(judge(flag(town), towns.slice(0, index).map(flag)));
   });
 });
+
+test('a verb that answers take up from their questions is no trigger', () => {
+  const known = [
+    answer('How long does it take to charge a Vantor battery?', 'It takes forty minutes.', 'bo'),
+    answer('How long does the walk to Pellam take?', 'The walk takes two hours.', 'cy'),
+  ];
+  assertKept(
+    judge(answer('How long does it take to bake a Thornby loaf?', 'It takes ninety minutes.'), known),
+  );
+});

@@ -37,6 +37,10 @@ const negations = new Set(
   ),
 );
 
+/** A word without the endings by which an answer takes up a verb of its question: "take" and "takes" are one. */
+export const stemOf = (word: string): string =>
+  word.length < 4 ? word : word.replace(/(?:ing|ed|es|s|e)$/, '');
+
 export const carriesMeaning = (word: string): boolean => !functionWords.has(word);
 export const isNegation = (word: string): boolean => negations.has(word);
 export const isNumber = (word: string): boolean => /\p{N}/u.test(word);

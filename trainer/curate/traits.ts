@@ -1,6 +1,6 @@
 /** What of an example is compared with others. Made once for each: a new row is compared with all that are known. */
 import { answerOf, type Example, questionOf } from '../examples/example.ts';
-import { carriesMeaning, isNegation, isNumber, wordsOf } from './normalize.ts';
+import { carriesMeaning, isNegation, isNumber, stemOf, wordsOf } from './normalize.ts';
 
 export interface Traits {
   /** Of the example. */
@@ -37,7 +37,8 @@ function make(example: Example): Traits {
   const questionWords = new Set(question);
   const topic = question.filter(carriesMeaning);
   const inRows = question.slice(2).map((word, index) => `${question[index]} ${question[index + 1]} ${word}`);
-  const payload = answer.filter((word) => carriesMeaning(word) && !questionWords.has(word));
+  const asked = new Set(question.map(stemOf));
+  const payload = answer.filter((word) => carriesMeaning(word) && !asked.has(stemOf(word)));
   const turns = new Set(answer.filter((word) => isNumber(word) || isNegation(word)));
   return {
     id: example.id,
