@@ -31,13 +31,21 @@ export interface LoadOptions {
 /** Of a client that was refused without a time to come back. */
 const defaultRestMs = 1_000;
 
-/** Asks the server how long a prompt is. Throws when it does not answer. */
+/** Asks the server how long a prompt is. Throws when it does not answer, or takes none. */
 export async function calibrate(target: Target): Promise<MakePrompt> {
-  return calibratePrompts(async (prompt) => {
+  let refusal: string | null = null;
+  const countTokens = async (prompt: string): Promise<number | null> => {
     const outcome = await complete(target, { prompt, maxTokens: 1 });
-    if (!outcome.ok) throw new Error(`The server at ${target.url.href} does not answer: ${outcome.error}`);
-    return outcome.promptTokens;
-  }, createRandom(99));
+    if (outcome.ok) return outcome.promptTokens;
+    // Too long for its context, perhaps: a shorter one is tried.
+    if (outcome.status !== 400)
+      throw new Error(`The server at ${target.url.href} does not answer: ${outcome.error}`);
+    refusal = outcome.error;
+    return null;
+  };
+  return calibratePrompts(countTokens, createRandom(99)).catch((error: Error): never => {
+    throw refusal === null ? error : new Error(`${error.message} It says: ${refusal}`);
+  });
 }
 
 /** Outcomes in the order of their ends. */

@@ -1,5 +1,6 @@
 /** Every scenario, in the order that they are listed and run in. */
 import type { Scenario } from '../scenario.ts';
+import { addedLatency } from './added-latency.ts';
 import { burst } from './burst.ts';
 import { disconnectStorm } from './disconnect-storm.ts';
 import { gateway } from './gateway.ts';
@@ -23,6 +24,7 @@ export const scenarios: readonly Scenario[] = [
   swapUnderLoad,
   replicaLoss,
   gateway,
+  addedLatency,
   load,
 ];
 

@@ -17,6 +17,7 @@ export const swapUnderLoad: Scenario = {
     'swapping.failed <= 0',
     'mixed <= 0',
     'swaps > 0',
+    'versions >= 2',
     'interToken.p99Ratio <= 2x',
   ],
   missing: ({ admin }) => (admin === null ? '--admin-url, the listener that promotes and rolls back' : null),
@@ -57,6 +58,11 @@ function resultOf(rig: Rig, outcomes: Readonly<Record<'still' | 'swapping', Outc
     ],
     figures: [
       { path: 'swaps', value: took.count, unit: 'count' },
+      {
+        path: 'versions',
+        value: new Set(swapping.flatMap(({ fingerprints }) => fingerprints)).size,
+        unit: 'count',
+      },
       { path: 'swap.p99', value: took.count === 0 ? null : took.p99Ms, unit: 'ms' },
       {
         path: 'mixed',

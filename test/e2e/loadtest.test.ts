@@ -2,13 +2,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { learningLayout } from '../../core/registry/learning-layout.ts';
 import type { Report } from '../../loadtest/report/result.ts';
 import { repoRoot } from '../root.ts';
+import { serveLearning } from './learning-server.ts';
 import { programEnv, type Served, serve as serveProgram } from './program.ts';
+import { modelName, TinyModel } from './tiny-model.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-loadtest-'));
 const runMs = 60_000;
@@ -102,6 +105,29 @@ test('what cannot be run is 2, with the reason', async () => {
     const { code, text } = await loadtest(...keyed(), ...args);
     assert.equal(code, 2, text);
     assert.match(text, reason);
+  }
+});
+
+test('versions are swapped under load, promoted and rolled back by turns: nothing fails and nothing is mixed', async () => {
+  const model = new TinyModel(join(folder, 'swaps'));
+  mkdirSync(join(folder, 'swaps'));
+  const learning = join(folder, 'swaps', 'state');
+  await model.publishAdapter(learningLayout(learning).adapters, await model.import(), 1);
+  const { url, adminUrl, kill } = await serveLearning([
+    ...['--models-dir', model.modelsDir, '--model', modelName, '--models-embeddings='],
+    ...['--learning-dir', learning, '--engine-max-context', '128', '--engine-threads', '1'],
+  ]);
+  try {
+    const { code, text } = await loadtest(
+      ...['--url', url, '--admin-url', adminUrl, '--scenario', 'swap-under-load', '--profile', 'smoke'],
+      // Of the busy machine that tests run on.
+      ...['--threshold', 'swap-under-load.interToken.p99Ratio<=1000x'],
+    );
+    assert.equal(code, 0, text);
+    assert.match(text, /swaps +[1-9]/);
+    assert.match(text, /versions +2/, 'answers of the base and of the adapter');
+  } finally {
+    await kill('SIGKILL');
   }
 });
 
