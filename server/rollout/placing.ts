@@ -27,8 +27,8 @@ export class Placing {
   private readonly turns = new Turns();
   private isStarting = false;
   private numAttempts = 0;
-  /** Who waits is not tried before. */
-  private retryMs = 0;
+  /** When who waits was last tried in vain, by a clock that may be set back. */
+  private failedMs: number | null = null;
 
   constructor(parts: PlacingParts) {
     this.parts = parts;
@@ -49,7 +49,7 @@ export class Placing {
   /** Begins to serve who waits, if there is somebody whose turn it is. */
   advance(): void {
     const { trial, rollout, model, tenant, now } = this.parts;
-    if (trial.waiting === null || this.isStarting || now() < this.retryMs) return;
+    if (trial.waiting === null || this.isStarting || isWithin(retryAfterMs, this.failedMs, now())) return;
     if (rollout.of(model, tenant).canary !== null) return;
     this.isStarting = true;
     void this.turns
@@ -84,7 +84,7 @@ export class Placing {
   private failed(error: unknown): void {
     const { trial, now, onProblem } = this.parts;
     this.numAttempts += 1;
-    this.retryMs = now() + retryAfterMs;
+    this.failedMs = now();
     onProblem(`${trial.waiting} waits`, error);
     if (this.numAttempts < maxAttempts) return;
     this.numAttempts = 0;
@@ -97,3 +97,7 @@ export class Placing {
     if (placement === 'stable') await rollout.promote(model, tenant, adapter);
   }
 }
+
+/** Not so either where the clock shows a time before: then it was set back, nobody knows how long ago. */
+const isWithin = (limitMs: number, sinceMs: number | null, nowMs: number): boolean =>
+  sinceMs !== null && nowMs >= sinceMs && nowMs < sinceMs + limitMs;
