@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { LogRecord } from '../../core/feedback/record.ts';
 import type { LearningLayout } from '../../core/registry/learning-layout.ts';
+import { within } from '../../core/within.ts';
 import type { Keeper } from '../feedback/keeper.ts';
 import { type CarriedLog, receivedBy, sentBy } from './carried-log.ts';
 import { LogReceiver } from './log-receiver.ts';
@@ -34,6 +35,8 @@ export interface FeedbackMirror {
 /** The keeper wakes the sender: looks in between find what was written while nobody did, and whether the stream is whole. */
 const sendPollMs = 1_000;
 const defaultResendIntervalMs = 60_000;
+/** Longer than the keeper takes for anything: what ends the wait before is the close. */
+const maxAppendMs = 120_000;
 
 /** Among the records of the stream, what is none: a replica has missed something, and asks the others to send all again. */
 const resendType = 'resend';
@@ -65,14 +68,14 @@ export async function openFeedbackMirror(options: FeedbackMirrorOptions): Promis
     async onGap() {
       await options.stream.append([resendRequest(options.origin)], null);
     },
-    async append(received) {
+    async append(received, signal) {
       if (received.some(isResendRequest)) await resend.ask();
       const others = received.filter((record) => !isResendRequest(record));
       const records = others.filter(isLogRecord);
       if (records.length < others.length)
         onProblem(`${others.length - records.length} records of other replicas are none, and are left out`);
       if (records.length === 0) return;
-      const ids = new Set(await keeper.call('receive', records));
+      const ids = new Set(await within(maxAppendMs, signal, () => keeper.call('receive', records)));
       if (ids.size > 0) onReceived(records.filter(({ id }) => ids.has(id)));
     },
   });

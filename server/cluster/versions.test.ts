@@ -20,6 +20,7 @@ import { after, test } from 'node:test';
 import { MillraceError } from '../../core/errors.ts';
 import { openAdapter } from '../../core/registry/adapter-store.ts';
 import { baseFolderName } from '../../core/registry/manifest.ts';
+import { until } from '../../test/redis/redis-server.ts';
 import { FetchedVersions, type FetchedVersionsOptions } from './fetched-versions.ts';
 import { HttpVersionFiles } from './http-version-files.ts';
 import type { VersionFiles } from './version-files.ts';
@@ -442,7 +443,14 @@ test('a reader that takes nothing is cut off, and no more connections are taken 
   third.on('error', () => {});
   third.resume();
   await once(third, 'close');
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  // There is room for others again as soon as the two are cut off.
+  const small = `/versions/adapters/${id}/adapter_config.json`;
+  const hasRoom = (): Promise<boolean> =>
+    raw(server.port, 'GET', small, { authorization: `Bearer ${token}` }).then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  await until(hasRoom, 'the first two are cut off', 10_000);
   let numBytes = 0;
   for (const socket of slow) {
     socket.on('data', (bytes) => {
