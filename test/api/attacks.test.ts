@@ -138,23 +138,28 @@ describe('numbers', () => {
 });
 
 test('T17 while the longest text is cut into tokens, others are answered', async (context) => {
-  await withGateway({ maxContext: 65_536 }, async (gateway) => {
-    const prompt = 'x'.repeat(1_900_000);
-    const long = post(`${gateway.url}/v1/completions`, { model: modelId, prompt, max_tokens: 1 });
+  await withGateway({ maxContext: 32_768 }, async (gateway) => {
+    const body = { model: modelId, prompt: 'x'.repeat(1_000_000), max_tokens: 1 };
+    const long = fetch(`${gateway.url}/v1/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(60_000),
+    }).then((answer) => answer.text());
     let isOver = false;
-    long.finally(() => {
+    const over = long.finally(() => {
       isOver = true;
     });
     const waits: number[] = [];
-    while (!isOver && waits.length < 500) {
+    while (!isOver) {
       const startMs = performance.now();
       await (await fetch(`${gateway.url}/health/live`)).text();
       waits.push(performance.now() - startMs);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    await (await long).text();
+    await over;
     context.diagnostic(`the longest of ${waits.length} waits was ${Math.max(...waits).toFixed(0)} ms`);
-    assert.ok(Math.max(...waits) < 1_000);
+    assert.ok(waits.length > 5 && Math.max(...waits) < 1_000);
     await stillServes(gateway);
   });
 });
