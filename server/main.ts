@@ -184,7 +184,8 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
     learning: () => learning,
     cluster: () => {
       const observed = cluster?.observed() ?? null;
-      return observed && { ...observed, isLeader: learning?.replica?.isLeader() ?? null };
+      const replica = learning?.replica ?? null;
+      return observed && { ...observed, isLeader: replica?.isLeader() ?? null, logs: replica?.logs() ?? [] };
     },
     warn,
   });

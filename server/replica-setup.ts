@@ -2,10 +2,11 @@
 import { MillraceError } from '../core/errors.ts';
 import type { LogRecord } from '../core/feedback/record.ts';
 import type { LearningLayout } from '../core/registry/learning-layout.ts';
+import type { CarriedLog } from './cluster/carried-log.ts';
 import { type FeedbackMirror, openFeedbackMirror } from './cluster/feedback-mirror.ts';
-import { openFollowerMirror } from './cluster/follower-mirror.ts';
+import { type FollowerMirror, openFollowerMirror } from './cluster/follower-mirror.ts';
 import { Leadership } from './cluster/leadership.ts';
-import { openLearnerMirror } from './cluster/learner-mirror.ts';
+import { type LearnerMirror, openLearnerMirror } from './cluster/learner-mirror.ts';
 import { ObservationInbox } from './cluster/observation-inbox.ts';
 import { ObservationOutbox } from './cluster/observation-outbox.ts';
 import { Presence } from './cluster/presence.ts';
@@ -118,12 +119,14 @@ async function open(config: Config, needs: ReplicaNeeds, closers: Closer[]): Pro
     now: () => Date.now(),
   });
   let onAppended = (): void => {};
+  let logs = (): readonly CarriedLog[] => [];
   const replica: Replica = {
     id: origin,
     role,
     learner: () => presence.learner?.id ?? 'which is not there at the moment',
     isLeader: () => (leadership === null ? null : leadership.fence() !== null),
     all: () => presence.replicas,
+    logs: () => logs(),
     aliases,
     fetchAdapter: (id) => travel.source.ensure({ kind: 'adapter', id }),
     fetchBase: (model, version) => travel.source.ensure({ kind: 'base', model, version }),
@@ -137,8 +140,9 @@ async function open(config: Config, needs: ReplicaNeeds, closers: Closer[]): Pro
     replica,
     async join(joined) {
       learning = joined;
-      const feedback = await openMirrors(needs, { origin, role, travel, learning }, closers);
-      onAppended = () => feedback.wake();
+      const mirrors = await openMirrors(needs, { origin, role, travel, learning }, closers);
+      onAppended = () => mirrors.feedback.wake();
+      logs = () => [...mirrors.feedback.state(), ...mirrors.ofTrainer.state()];
       if (leadership !== null) {
         const inbox = new ObservationInbox(
           observations,
@@ -192,11 +196,17 @@ interface MirrorParts {
   readonly learning: Learning;
 }
 
+interface Mirrors {
+  readonly feedback: FeedbackMirror;
+  /** Of what the trainer has decided. */
+  readonly ofTrainer: LearnerMirror | FollowerMirror;
+}
+
 async function openMirrors(
   { link, layout, warn: onProblem }: ReplicaNeeds,
   { origin, role, travel, learning }: MirrorParts,
   closers: Closer[],
-): Promise<FeedbackMirror> {
+): Promise<Mirrors> {
   const logs = link.duplicate('logs');
   closers.push(() => logs.close());
   const stream = (name: 'feedback' | 'fates' | 'versions') =>
@@ -210,16 +220,16 @@ async function openMirrors(
   });
   closers.push(() => feedback.close());
   const streams = { fates: stream('fates'), versions: stream('versions') };
-  const logsOfTrainer =
+  const ofTrainer =
     role === 'learner'
       ? await openLearnerMirror({ ...options, streams, offer: travel.offer })
       : await openFollowerMirror({ ...options, streams, source: travel.source, maxKnown: maxEntries.fates });
   // Whoever waits for a version is told first that there is nothing to wait for.
   closers.push(
-    () => logsOfTrainer.close(),
+    () => ofTrainer.close(),
     () => travel.source.close(),
   );
-  return feedback;
+  return { feedback, ofTrainer };
 }
 
 /** What other replicas were told counts here, too. */

@@ -77,7 +77,7 @@ export interface Learning {
   readonly bases: Bases;
   readonly consolidation: Consolidation;
   /** Null where there are no others. */
-  readonly replica: Pick<Replica, 'id' | 'isLeader' | 'all'> | null;
+  readonly replica: Pick<Replica, 'id' | 'isLeader' | 'all' | 'logs'> | null;
   /** Throws not_the_learner where another replica does what only one may. */
   requireLearner(): void;
   /** Null: it runs elsewhere. */

@@ -23,6 +23,17 @@ export interface ReplicaView {
   }[];
 }
 
+/** A log that is carried to or from other replicas. */
+export interface LogView {
+  readonly log: string;
+  readonly direction: 'sent' | 'received';
+  readonly numLines: number;
+  /** Whether it is carried, as of the last try. */
+  readonly isUp: boolean;
+  readonly numGaps: number;
+  readonly numResends: number;
+}
+
 export interface Replica {
   /** Its name among them. */
   readonly id: string;
@@ -34,6 +45,8 @@ export interface Replica {
   readonly isLeader: () => boolean | null;
   /** Those that were heard of lately, this one among them. */
   readonly all: () => readonly ReplicaView[];
+  /** None before it has joined the others. */
+  readonly logs: () => readonly LogView[];
   readonly aliases: AliasStore & {
     /** Calls with the aliases as they stand, and again whenever somebody has moved them, within about a second. */
     onChange(listener: (aliases: Aliases) => void): () => void;

@@ -100,6 +100,8 @@ test('each panel that can have something to show shows it', { skip }, async (con
   }
   context.diagnostic(`${queries.length} queries; without series here: ${silent.join(', ') || 'none'}`);
   assert.ok(silent.length * 2 < queries.length, 'most of them were tried');
+  for (const title of ['Who leads', 'Lines carried between servers'])
+    assert.ok(!silent.includes(title), title);
 });
 
 test('the variables of the dashboard find the release', { skip }, async () => {
