@@ -165,7 +165,8 @@ async function recovers(cluster: Cluster, teaching: Teaching, seed: number): Pro
       complaints.push(`${gateway.name} counts requests that have ended`);
   }
   const last = await teaching.teach(createRng(seed + 1_000_003));
-  if (last === null || last.ids.size === 0) return [...complaints, 'a correction is not taken any more'];
+  if (last === null || last.ids.size === 0)
+    complaints.push(`a correction is not taken any more: ${last?.refusal ?? 'there was no answer'}`);
   const open = new Map(
     teaching.lessons.flatMap(({ ids, tenant }) => [...ids].map((id) => [id, tenant] as const)),
   );
