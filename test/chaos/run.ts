@@ -66,7 +66,11 @@ export async function runChaos({ seed, seconds, replicas, prepared, log }: RunOp
   const encoder = replicas === 1 ? prepared.encoder : '';
   const cluster = new Cluster({ root, model, encoder, replicas, redis }, unable);
   // Whoever ends this process leaves nothing mounted and nothing running.
-  const close = (): void => cluster.close();
+  const close = (): void => {
+    cluster.close();
+    redis?.signal('SIGKILL');
+    rmSync(root, { recursive: true, force: true });
+  };
   process.once('exit', close);
   try {
     await cluster.start(prepared.base);
