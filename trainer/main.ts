@@ -54,6 +54,8 @@ process.on('message', (message: ToTrainer) => {
 for (const event of ['SIGTERM', 'SIGINT'] as const) process.on(event, () => closing.abort());
 // Without the server there is no one to work for, and the next one's trainer waits for the lock: as if killed, see Trainer.
 process.on('disconnect', () => process.exit());
+// One that is gone already is not told of any more; a trainer that was started by hand has none.
+if (process.send !== undefined && !process.connected) process.exit();
 
 interface Stores {
   readonly lines: LineStore;

@@ -45,6 +45,8 @@ process.on('message', (message: ToBatchHost<unknown>) => {
 });
 // Without a gateway there is no one to work for.
 process.on('disconnect', () => process.exit(0));
+// One that is gone already is not told of any more.
+if (!process.connected) process.exit(0);
 // The gateway decides when this process ends; a terminal's Ctrl-C reaches both.
 process.on('SIGINT', () => {});
 new Worker(new URL('./pulse.js', import.meta.url)).unref();

@@ -66,7 +66,11 @@ export async function runChaos({ seed, seconds, replicas, prepared, log }: RunOp
   const encoder = replicas === 1 ? prepared.encoder : '';
   const cluster = new Cluster({ root, model, encoder, replicas, redis }, unable);
   // Whoever ends this process leaves nothing mounted and nothing running.
-  const close = (): void => cluster.close();
+  const close = (): void => {
+    cluster.close();
+    redis?.signal('SIGKILL');
+    rmSync(root, { recursive: true, force: true });
+  };
   process.once('exit', close);
   try {
     await cluster.start(prepared.base);
@@ -165,7 +169,8 @@ async function recovers(cluster: Cluster, teaching: Teaching, seed: number): Pro
       complaints.push(`${gateway.name} counts requests that have ended`);
   }
   const last = await teaching.teach(createRng(seed + 1_000_003));
-  if (last === null || last.ids.size === 0) return [...complaints, 'a correction is not taken any more'];
+  if (last === null || last.ids.size === 0)
+    complaints.push(`a correction is not taken any more: ${last?.refusal ?? 'there was no answer'}`);
   const open = new Map(
     teaching.lessons.flatMap(({ ids, tenant }) => [...ids].map((id) => [id, tenant] as const)),
   );

@@ -32,6 +32,8 @@ export interface TeachingOptions {
 }
 
 const maxTries = 60;
+/** Whoever corrects an answer has read it; by then all servers know of it. */
+const readingMs = 300;
 const againMs = 250;
 /** Of corrections that were acknowledged, those that are sent once more. */
 const repeatedShare = 0.3;
@@ -91,6 +93,7 @@ export class Teaching {
     const body = { model: modelName, messages, max_tokens: 8, temperature: 0 };
     const answer = await this.ask(rng, tenant, { path: '/v1/chat/completions', body });
     if (answer.kind !== 'answer') return null;
+    await sleep(readingMs);
     // Close to what the model would have said: a gate lets little pass that such a small one learns.
     const text = `${answer.text.slice(0, 3)}.`;
     const lesson: Lesson = { responseId: answer.id, tenant, ids: new Set(), refusal: null };

@@ -25,5 +25,7 @@ async function work({ job, niceness }: ToProcess): Promise<void> {
 process.once('message', (message: ToProcess) => void work(message));
 // Without the trainer there is no one to work for; what was written is swept when it comes back.
 process.on('disconnect', () => process.exit(0));
+// One that is gone already is not told of any more.
+if (!process.connected) process.exit(0);
 // The trainer decides when this process ends; a terminal's Ctrl-C reaches both.
 process.on('SIGINT', () => {});
