@@ -31,7 +31,8 @@ const isSignal = anyOf(
   fieldsOf({ kind: oneOf('demonstration') }),
 );
 
-const isRemembered = fieldsOf({
+/** Of what is remembered; lines of earlier logs have no context. */
+export const remembered = {
   id: isText,
   tenant: isText,
   account: isText,
@@ -42,7 +43,7 @@ const isRemembered = fieldsOf({
   source: maybe(isText),
   createdMs: isNumber,
   expiresMs: isNumber,
-});
+} as const;
 
 const common = { id: isText, receivedAt: isTime, tenant: isText, origin: maybe(isText) };
 
@@ -74,7 +75,7 @@ const shapes: Readonly<Record<LogRecord['type'], Shape>> = {
   memory: fieldsOf({
     ...common,
     change: anyOf(
-      fieldsOf({ kind: oneOf('put', 'edit'), entry: isRemembered }),
+      fieldsOf({ kind: oneOf('put', 'edit'), entry: fieldsOf(remembered) }),
       fieldsOf({ kind: oneOf('forget'), entry: isText }),
     ),
   }),

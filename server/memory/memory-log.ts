@@ -6,9 +6,10 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readAll } from '../../core/feedback/log-reader.ts';
 import { LogWriter } from '../../core/feedback/log-writer.ts';
+import { remembered } from '../../core/feedback/parse-record.ts';
 import { readIfThere } from '../../core/read-if-there.ts';
 import { replaceFile } from '../../core/replace-file.ts';
-import { fieldsOf, isCount, isNumber, isText, listOf, maybe, type Shape } from '../../core/shape.ts';
+import { fieldsOf, isCount, isText, listOf, maybe, type Shape } from '../../core/shape.ts';
 import { sync } from '../../core/sync.ts';
 import type { StoredEncoding, StoredEntry } from './entry.ts';
 
@@ -26,19 +27,7 @@ const isVector = (value: unknown): boolean =>
 
 const encoding = { vector: isVector, contextVector: maybe(isVector), encoder: maybe(isText) };
 
-const isEntry = fieldsOf({
-  id: isText,
-  tenant: isText,
-  account: isText,
-  model: isText,
-  question: isText,
-  context: maybe(isText),
-  answer: isText,
-  source: maybe(isText),
-  createdMs: isNumber,
-  expiresMs: isNumber,
-  ...encoding,
-});
+const isEntry = fieldsOf({ ...remembered, ...encoding });
 
 const shapes: Readonly<Record<Change['type'], Shape>> = {
   put: fieldsOf({ entry: isEntry, leaving: listOf(isText) }),
