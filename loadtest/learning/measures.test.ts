@@ -37,7 +37,7 @@ function figureOf({ figures }: Finding, name: string): number | null {
 // They wait, more than they compute.
 describe('over HTTP, of a server without a model', { concurrency: true }, () => {
   test('freshness is the time from the correction to the right answer, by each clock', async () => {
-    const { freshness, recall } = await measureLessons(labWith({ memoryMs: 60, trainMs: 180 }, 2));
+    const { freshness, recall } = await measureLessons(labWith({ memoryMs: 60, trainMs: 400 }, 2));
     const memory = figureOf(freshness, 'correction to right answer, memory, p95')!;
     const weights = figureOf(freshness, 'correction to right answer, weights, p50')!;
     assert.ok(memory >= 60 && memory < weights, `memory after ${memory} ms`);

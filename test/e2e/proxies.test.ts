@@ -78,6 +78,8 @@ const serveTiny = (): Promise<Served> =>
     [
       ...['--models-dir', folder, '--model', 'tiny', '--port', '0', '--admin-port', '0'],
       ...['--engine-max-context', '128', '--models-embeddings=', '--learning-mode', 'off'],
+      // Two looks of the proxies' health checks.
+      ...['--server-drain-delay-ms', '2500'],
     ],
     { cwd: folder, startMs: 60_000 },
   );
