@@ -83,6 +83,24 @@ test('feedback may come to a replica that did not give the answer, and is attrib
   await Promise.all([a.keeper.close(), b.keeper.close()]);
 });
 
+test('feedback that comes before the response has come to the shelf waits a moment for it', async () => {
+  const shelf = newShelf();
+  const late: Shelf = {
+    async put(name, text, keepMs) {
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      await shelf.put(name, text, keepMs);
+    },
+    get: (name) => shelf.get(name),
+  };
+  const [a, b] = [await start('a', late), await start('b', late)];
+  a.keeper.keep(responseOf('r1'));
+  assert.equal((await b.keeper.call('feedback', feedbackOn('r1'))).responseId, 'r1');
+  const beginMs = performance.now();
+  await assert.rejects(b.keeper.call('feedback', feedbackOn('r2')), failsWith('response_not_found'));
+  assert.ok(performance.now() - beginMs < 3_000);
+  await Promise.all([a.keeper.close(), b.keeper.close()]);
+});
+
 test('while the shelf is away, own responses take feedback and others wait with a time to come back', async () => {
   const away: Shelf = {
     put: () => Promise.reject(new Error('away')),
