@@ -5,7 +5,7 @@ import { FallbackLimits } from './admission/fallback-limits.ts';
 import type { Limits } from './admission/limits.ts';
 import { MemoryLimits } from './admission/memory-limits.ts';
 import type { Config } from './config/declaration.ts';
-import type { ClusterMetrics, ClusterObserved } from './observability/cluster-metrics.ts';
+import type { ClusterMetrics } from './observability/cluster-metrics.ts';
 import { redisAddress } from './redis/redis-address.ts';
 import type { ConnectionState } from './redis/redis-connection.ts';
 import { RedisLimits } from './redis/redis-limits.ts';
@@ -15,8 +15,8 @@ export interface Cluster {
   /** Null for a server on its own. */
   readonly link: RedisLink | null;
   readonly keyLimits: Limits;
-  /** Null for a server on its own. */
-  observed(): ClusterObserved | null;
+  /** Whether Redis can be used; null for a server on its own. */
+  isUp(): boolean | null;
   close(): Promise<void>;
 }
 
@@ -30,13 +30,13 @@ export interface ClusterView {
 export function openCluster(config: Config, view: ClusterView): Cluster {
   const local = new MemoryLimits(systemClock);
   if (config['cluster.redisUrl'] === '') {
-    return { link: null, keyLimits: local, observed: () => null, close: async () => {} };
+    return { link: null, keyLimits: local, isUp: () => null, close: async () => {} };
   }
   const link = openLink(config, view);
   return {
     link,
     keyLimits: new FallbackLimits(new RedisLimits(link), local, config['cluster.limitsWithoutRedis']),
-    observed: () => ({ isUp: link.state().isUp, isLeader: null }),
+    isUp: () => link.state().isUp,
     close: () => link.close(),
   };
 }

@@ -183,9 +183,10 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
     catalogue,
     learning: () => learning,
     cluster: () => {
-      const observed = cluster?.observed() ?? null;
+      const isUp = cluster?.isUp() ?? null;
       const replica = learning?.replica ?? null;
-      return observed && { ...observed, isLeader: replica?.isLeader() ?? null, logs: replica?.logs() ?? [] };
+      if (isUp === null) return null;
+      return { isUp, isLeader: replica?.isLeader() ?? null, logs: replica?.logs() ?? [] };
     },
     warn,
   });

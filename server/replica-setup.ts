@@ -1,4 +1,5 @@
 /** This server among others: what it shares with them and does for them, as the configuration says. */
+import { type Closer, closeAll } from '../core/close-all.ts';
 import { MillraceError } from '../core/errors.ts';
 import type { LogRecord } from '../core/feedback/record.ts';
 import type { LearningLayout } from '../core/registry/learning-layout.ts';
@@ -58,8 +59,6 @@ const rosterTtlMs = 10_000;
 const announceMs = 2_000;
 const hourMs = 3_600_000;
 
-type Closer = () => Promise<void> | void;
-
 /** Does not wait for Redis. Throws what reading this replica's aliases throws, and what the files' listener throws. */
 export async function openReplica(config: Config, needs: ReplicaNeeds): Promise<JoinedReplica> {
   const closers: Closer[] = [];
@@ -76,6 +75,8 @@ async function open(config: Config, needs: ReplicaNeeds, closers: Closer[]): Pro
   const role = config['cluster.role'];
   const origin = replicaName(config);
   const leadership = role === 'learner' ? openLeadership(config, needs, closers) : null;
+  // What is served is said under its token, from the start on.
+  await leadership?.asked();
   const shared = new RedisAliases(link);
   closers.push(() => shared.close());
   const aliases = await ReplicatedAliases.open({
@@ -237,9 +238,4 @@ function take(learning: Learning, role: Config['cluster.role'], records: readonl
   learning.wake();
   if (role === 'follower') return;
   for (const record of records) if (record.type === 'feedback') learning.trials.observeFeedback(record);
-}
-
-/** The last that was opened first. */
-async function closeAll(closers: Closer[]): Promise<void> {
-  for (const close of closers.splice(0).reverse()) await close();
 }

@@ -25,8 +25,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'server/jobs': ['core'],
   'server/cluster': ['core', 'server/feedback'],
   'server/redis': ['core', 'server/admission', 'server/cluster'],
-  'server/learning': ['core', 'server/feedback', 'server/memory', 'server/rollout', 'server/jobs'],
-  'server/observability': ['core', 'server/batching'],
+  'server/learning': [
+    'core',
+    'server/feedback',
+    'server/memory',
+    'server/rollout',
+    'server/jobs',
+    'server/cluster',
+  ],
+  'server/observability': ['core', 'server/batching', 'server/cluster'],
   'server/admission': ['core', 'server/batching'],
   'server/completion': ['core', 'server/batching', 'server/admission', 'server/observability'],
   'server/http': [

@@ -39,7 +39,7 @@ export class Presence {
     this.soon(0);
   }
 
-  /** Those that were alive when it was heard of them last, this one among them. */
+  /** Those that were alive when it was heard of them last, this one among them once it has been for a moment. */
   get replicas(): readonly LiveReplica[] {
     return this.others;
   }
@@ -85,6 +85,7 @@ export class Presence {
     if (this.isClosed) return;
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = setTimeout(() => {
+      this.timer = null;
       this.running = this.running.then(() => this.turn());
     }, ms);
   }
@@ -92,17 +93,19 @@ export class Presence {
   private async turn(): Promise<void> {
     const { roster } = this.options;
     try {
-      if (this.isAnnounced) this.lookForNamesake(await roster.list());
+      const replicas = await roster.list();
+      if (this.isAnnounced) this.lookForNamesake(replicas);
       await roster.announce(this.status());
       this.isAnnounced = true;
-      this.others = await roster.list();
+      this.others = replicas;
       this.lastProblem = '';
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
       if (problem !== this.lastProblem) this.options.onProblem(`the other replicas: ${problem}`);
       this.lastProblem = problem;
     }
-    this.soon(this.options.everyMs);
+    // Something to tell may have come meanwhile, which does not wait.
+    if (this.timer === null) this.soon(this.options.everyMs);
   }
 
   /** Two that share a name would share their places in the streams, and miss what the other one has taken. */

@@ -28,6 +28,8 @@ export class AliasFollower {
   private retry: NodeJS.Timeout | null = null;
   private retryMs = firstRetryMs;
   private isClosed = false;
+  /** What could not be had the last time. */
+  private missed: readonly Unadopted[] = [];
   /** What was complained of already. */
   private lastProblem = '';
 
@@ -67,11 +69,21 @@ export class AliasFollower {
       await this.moveBases(aliases);
       const { replica, rollout } = this.parts;
       const missed = await rollout.adopt(aliases, replica.fetchAdapter);
+      this.tell(missed);
       if (missed.length > 0) throw new Error(missed.map(described).join('; '));
       this.lastProblem = '';
     } catch (error) {
       this.tryLater(aliases, error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** The others hear of what this one cannot serve, and that it can again. */
+  private tell(missed: readonly Unadopted[]): void {
+    const { tell } = this.parts.replica;
+    const isMissed = (id: string): boolean => missed.some(({ adapter }) => adapter === id);
+    for (const { model, adapter } of this.missed) if (!isMissed(adapter)) tell(model, adapter, null);
+    for (const { model, adapter, error } of missed) tell(model, adapter, error);
+    this.missed = missed;
   }
 
   private async moveBases(aliases: Aliases): Promise<void> {

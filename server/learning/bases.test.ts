@@ -207,7 +207,8 @@ test('a base is served when it is told of, once, and only while what is in it is
   const undone: string[] = [];
   const undo = async (_model: string, _tenant: string, rows: readonly string[]): Promise<void> =>
     void undone.push(...rows);
-  const parts = { layout, rollout, bases, consolidation, baseMoves, trials, undo, onSwap };
+  const makeReady = async (): Promise<void> => {};
+  const parts = { layout, rollout, bases, consolidation, baseMoves, trials, makeReady, undo, onSwap };
   const a = await publish(['a']);
   const b = await publish(['b'], { parent: a });
   const version = await publishBase([a]);

@@ -1,6 +1,7 @@
 /** All of learning that lives in the server: opened together, closed together. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Closer, closeAll } from '../../core/close-all.ts';
 import { MillraceError } from '../../core/errors.ts';
 import type { TenantAliases } from '../../core/registry/aliases.ts';
 import {
@@ -102,13 +103,6 @@ export async function openLearning(options: LearningOptions): Promise<Learning> 
   }
 }
 
-type Closer = () => Promise<void>;
-
-/** The last that was opened first. */
-async function closeAll(closers: Closer[]): Promise<void> {
-  for (const close of closers.splice(0).reverse()) await close();
-}
-
 /** What it opens is noted among `closers`. */
 async function open(options: LearningOptions, closers: Closer[]): Promise<Learning> {
   const layout = learningLayout(options.dir);
@@ -204,16 +198,14 @@ const ofOthers: ReadonlySet<string> = new Set([
   'replicas_not_ready',
 ]);
 
-async function makeReady(
-  rollout: Rollout,
-  replica: Replica,
-  { model, adapter }: { readonly model: string; readonly adapter: string },
-): Promise<void> {
-  const base = rollout.baseOf(model);
-  if (base === null) return;
-  await rollout.warm(model, adapter);
-  replica.tell(model, adapter, null);
-  await replica.othersReady(model, base, adapter);
+/** Where there are no others, a version is made ready when its alias moves. */
+function readinessIn(rollout: Rollout, replica: Replica | null): ServingParts['makeReady'] {
+  return async (model, adapter) => {
+    if (replica === null) return;
+    await rollout.warm(model, adapter);
+    replica.tell(model, adapter, null);
+    await replica.othersReady(model, rollout.baseOf(model)!, adapter);
+  };
 }
 
 async function openSharedKeeper(
@@ -225,7 +217,9 @@ async function openSharedKeeper(
   return sharing(await openKeeper({ ...options, folders: layout, origin }, { onProblem, onKept }));
 }
 
-interface EventParts extends Omit<LearningOptions, 'baseMoves'>, Omit<ServingParts, 'trials' | 'layout'> {
+interface EventParts
+  extends Omit<LearningOptions, 'baseMoves'>,
+    Omit<ServingParts, 'trials' | 'layout' | 'makeReady'> {
   readonly layout: LearningLayout;
 }
 
@@ -244,8 +238,7 @@ async function openEvents(
   return {
     trials,
     async onEvent(event) {
-      if (event.type === 'published' && replica !== null) await makeReady(rollout, replica, event);
-      await serveEvent({ ...parts, trials }, event);
+      await serveEvent({ ...parts, trials, makeReady: readinessIn(rollout, replica) }, event);
     },
   };
 }

@@ -1,38 +1,14 @@
 /** What learning has to know of the other replicas, where there are any. */
 import type { Aliases } from '../../core/registry/aliases.ts';
+import type { CarriedLog } from '../cluster/carried-log.ts';
+import type { LiveReplica } from '../cluster/roster.ts';
 import type { Keeper } from '../feedback/keeper.ts';
 import type { StoredResponse } from '../feedback/stored-response.ts';
 import type { AliasStore } from '../rollout/alias-store.ts';
 import type { TrialObservation } from '../rollout/trial-observation.ts';
 
-/** Another replica, or this one, as people see it. */
-export interface ReplicaView {
-  readonly id: string;
-  readonly role: 'learner' | 'follower';
-  /** Of the program. */
-  readonly version: string;
-  /** ISO 8601. */
-  readonly startedAt: string;
-  readonly seenMsAgo: number;
-  readonly aliasesRevision: number;
-  readonly models: readonly {
-    readonly model: string;
-    readonly base: string;
-    readonly ready: readonly string[];
-    readonly refused: readonly { readonly adapter: string; readonly reason: string }[];
-  }[];
-}
-
-/** A log that is carried to or from other replicas. */
-export interface LogView {
-  readonly log: string;
-  readonly direction: 'sent' | 'received';
-  readonly numLines: number;
-  /** Whether it is carried, as of the last try. */
-  readonly isUp: boolean;
-  readonly numGaps: number;
-  readonly numResends: number;
-}
+/** Another replica, or this one. */
+export type ReplicaView = LiveReplica;
 
 export interface Replica {
   /** Its name among them. */
@@ -46,7 +22,7 @@ export interface Replica {
   /** Those that were heard of lately, this one among them. */
   readonly all: () => readonly ReplicaView[];
   /** None before it has joined the others. */
-  readonly logs: () => readonly LogView[];
+  readonly logs: () => readonly CarriedLog[];
   readonly aliases: AliasStore & {
     /** Calls with the aliases as they stand, and again whenever somebody has moved them, within about a second. */
     onChange(listener: (aliases: Aliases) => void): () => void;

@@ -20,6 +20,8 @@ export interface ServingParts {
   readonly consolidation: Consolidation;
   readonly baseMoves: BaseMoves;
   readonly trials: Pick<Trials, 'publish'>;
+  /** Enough servers can answer by the version when it resolves. Throws what fails of other replicas. */
+  readonly makeReady: (model: string, adapter: string) => Promise<void>;
   /** Nothing that has learned one of the rows is served or remembered any more. */
   readonly undo: (model: string, tenant: string, rows: readonly string[]) => Promise<unknown>;
   readonly onSwap: (message: string) => void;
@@ -42,10 +44,11 @@ export async function serveEvent(parts: ServingParts, event: VersionEvent): Prom
 }
 
 async function servePublished(
-  { rollout, consolidation, trials, onSwap }: ServingParts,
+  { rollout, consolidation, trials, makeReady, onSwap }: ServingParts,
   { model, tenant, adapter }: Extract<VersionEvent, { type: 'published' }>,
 ): Promise<void> {
   if (rollout.of(model, tenant).pinned || !(await rollout.isWanted(model, tenant, adapter))) return;
+  await makeReady(model, adapter);
   const placement = await trials.publish(model, tenant, adapter);
   onSwap(`${model}, ${tenant}: ${placement} is ${adapter}`);
   await consolidation.askWhenDue(model, tenant);

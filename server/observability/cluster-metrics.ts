@@ -1,23 +1,14 @@
 /** What this replica has to do with the others: the link to Redis, whether it leads, the logs that are carried. */
+import type { CarriedLog } from '../cluster/carried-log.ts';
 import { redisSeconds } from './buckets.ts';
 import type { Instruments, Sample } from './instruments.ts';
-
-/** See server/cluster/carried-log.ts. */
-export interface CarriedObserved {
-  readonly log: string;
-  readonly direction: 'sent' | 'received';
-  readonly numLines: number;
-  readonly isUp: boolean;
-  readonly numGaps: number;
-  readonly numResends: number;
-}
 
 export interface ClusterObserved {
   /** Whether Redis can be used. */
   readonly isUp: boolean;
   /** Null for a replica that never leads. */
   readonly isLeader: boolean | null;
-  readonly logs?: readonly CarriedObserved[];
+  readonly logs?: readonly CarriedLog[];
 }
 
 export class ClusterMetrics {
@@ -59,10 +50,10 @@ export class ClusterMetrics {
   }
 }
 
-function observeLogs(instruments: Instruments, logs: () => readonly CarriedObserved[]): void {
-  const ofEach = (value: (log: CarriedObserved) => number) => (): Sample[] =>
+function observeLogs(instruments: Instruments, logs: () => readonly CarriedLog[]): void {
+  const ofEach = (value: (log: CarriedLog) => number) => (): Sample[] =>
     logs().map((each) => [{ log: each.log, direction: each.direction }, value(each)]);
-  const of = (direction: CarriedObserved['direction'], value: (log: CarriedObserved) => number) => () =>
+  const of = (direction: CarriedLog['direction'], value: (log: CarriedLog) => number) => () =>
     logs().flatMap((each): Sample[] =>
       each.direction === direction ? [[{ log: each.log }, value(each)]] : [],
     );

@@ -21,6 +21,8 @@ export interface AliasBookOptions {
 export interface Unadopted {
   readonly model: string;
   readonly tenant: string;
+  /** The version that could not be had. */
+  readonly adapter: string;
   readonly error: unknown;
 }
 
@@ -87,10 +89,9 @@ export class AliasBook {
       let aliases = this.within(next);
       for (const model of this.bases.keys()) {
         for (const move of movedTenants(model, this.aliases, aliases)) {
-          try {
-            for (const id of needed(move.next)) await load(model, id);
-          } catch (error) {
-            failures.push({ model, tenant: move.tenant, error });
+          const missing = await firstMissing(needed(move.next), (id) => load(model, id));
+          if (missing !== null) {
+            failures.push({ model, tenant: move.tenant, ...missing });
             aliases = withTenant(aliases, move, await meanwhile(move, (id) => this.mayStay(move, id)));
           }
         }
@@ -153,4 +154,19 @@ export class AliasBook {
     // What cannot be read is not wanted.
     return this.unwanted.isWanted(adapter, this.bases.get(model) ?? null, next).catch(() => false);
   }
+}
+
+/** The first that cannot be loaded, and why; null when all can. */
+async function firstMissing(
+  adapters: readonly string[],
+  load: (adapter: string) => Promise<void>,
+): Promise<{ readonly adapter: string; readonly error: unknown } | null> {
+  for (const adapter of adapters) {
+    try {
+      await load(adapter);
+    } catch (error) {
+      return { adapter, error };
+    }
+  }
+  return null;
 }

@@ -18,6 +18,7 @@ export interface Convicted extends Changed {
 
 /** One more row was dropped that goes together with `suspects`. */
 export function suspected(line: Line, suspects: readonly string[]): Convicted {
+  if (suspects.length === 0) return { line, fates: [], learned: [] };
   const suspicions = withMore(line, suspects);
   const guilty = new Set(Object.keys(suspicions).filter((id) => suspicions[id]! >= maxSuspicions));
   const isGuilty = ({ example }: { readonly example: { readonly id: string } }): boolean =>

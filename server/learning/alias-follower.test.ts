@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Aliases, noAliases } from '../../core/registry/aliases.ts';
+import type { Unadopted } from '../rollout/alias-book.ts';
+import { AliasFollower } from './alias-follower.ts';
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (const endMs = performance.now() + 5_000; !isSo(); ) {
+    assert.ok(performance.now() < endMs, 'in time');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+test('others hear of what a replica cannot serve, once it can again, and people hear of it once', async () => {
+  const told: (readonly [adapter: string, error: unknown])[] = [];
+  const problems: string[] = [];
+  const error = new Error('no memory');
+  let missed: Unadopted[] = [{ model: 'm', tenant: 't', adapter: 'v', error }];
+  let move: (aliases: Aliases) => void = () => {};
+  const follower = new AliasFollower({
+    replica: {
+      aliases: {
+        read: async () => noAliases,
+        replace: async () => true,
+        onChange(listener) {
+          move = listener;
+          return () => {};
+        },
+      },
+      fetchAdapter: async () => {},
+      fetchBase: async () => {},
+      tell: (_model, adapter, failure) => told.push([adapter, failure]),
+    },
+    rollout: { adopt: async () => missed, baseOf: () => null },
+    baseMoves: { to: async () => {} },
+    models: ['m'],
+    onProblem: (message) => problems.push(message),
+  });
+  move(noAliases);
+  await until(() => told.length >= 2);
+  assert.deepEqual(told.slice(0, 2), [
+    ['v', error],
+    ['v', error],
+  ]);
+  assert.equal(problems.length, 1, 'tried again, and told of once');
+  missed = [];
+  await until(() => told.at(-1)![1] === null);
+  assert.deepEqual(told.at(-1), ['v', null]);
+  await follower.close();
+});
