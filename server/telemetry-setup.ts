@@ -6,6 +6,8 @@ import type { Config } from './config/declaration.ts';
 import type { Learning } from './learning/learning.ts';
 import { LearningTelemetry, observedIn } from './learning-telemetry.ts';
 import { type ClusterObserved, Metrics, type Observed } from './observability/metrics.ts';
+import type { MetricsPush } from './observability/metrics-push.ts';
+import { openMetricsPush } from './observability/open-metrics-push.ts';
 import { openTracing } from './observability/open-tracing.ts';
 import type { Tracing } from './observability/tracing.ts';
 import { programVersion } from './program-version.ts';
@@ -39,6 +41,7 @@ export async function openTelemetry(config: Config, observable: Observable): Pro
     hasVllmNames: config['telemetry.vllmNames'] === 'on',
   });
   const tracing = await tracingOf(config, observable.warn);
+  const push = await pushOf(config, metrics, observable.warn);
   const { adapters } = learningLayout(config['learning.dir']);
   const ofLearning = new LearningTelemetry({ metrics: metrics.learning, tracing, adapters, now: Date.now });
   return {
@@ -48,7 +51,7 @@ export async function openTelemetry(config: Config, observable: Observable): Pro
     onStep: (model, step) => metrics.engines.recordStep(model, step),
     async close() {
       await ofLearning.settled();
-      await tracing?.close();
+      await Promise.all([tracing?.close(), push?.close()]);
     },
   };
 }
@@ -66,11 +69,32 @@ async function tracingOf(config: Config, warn: (message: string) => void): Promi
   if (endpoint === '') return null;
   return openTracing({
     endpoint,
-    serviceName: config['telemetry.serviceName'],
-    serviceVersion: programVersion(),
+    ...senderOf(config),
     sampleRatio: config['telemetry.samplePercent'] / 100,
     hasContent: config['telemetry.content'] === 'on',
     nowMs: () => systemClock.nowMs(),
     warn,
   });
 }
+
+async function pushOf(
+  config: Config,
+  metrics: Metrics,
+  warn: (message: string) => void,
+): Promise<MetricsPush | null> {
+  const endpoint = config['telemetry.otlpMetricsEndpoint'];
+  if (endpoint === '') return null;
+  return openMetricsPush({
+    endpoint,
+    ...senderOf(config),
+    intervalMs: config['telemetry.otlpMetricsIntervalMs'],
+    read: () => metrics.read(),
+    nowMs: Date.now,
+    warn,
+  });
+}
+
+const senderOf = (config: Config) => ({
+  serviceName: config['telemetry.serviceName'],
+  serviceVersion: programVersion(),
+});

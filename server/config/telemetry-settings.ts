@@ -8,9 +8,22 @@ export const telemetrySettings = {
     description:
       'Collector that traces are sent to with OTLP over HTTP, `http://127.0.0.1:4318` for example; `/v1/traces` is added. Empty sends and makes none.',
   }),
+  'telemetry.otlpMetricsEndpoint': url({
+    default: '',
+    optional: true,
+    description:
+      'Collector that metrics are sent to with OTLP over HTTP; `/v1/metrics` is added. It may be that of the traces. Empty sends none; `/metrics` is there in any case.',
+  }),
+  'telemetry.otlpMetricsIntervalMs': integer({
+    default: 60_000,
+    min: 1_000,
+    max: 3_600_000,
+    unit: 'ms',
+    description: 'Between two times that metrics are sent.',
+  }),
   'telemetry.serviceName': text({
     default: 'millrace',
-    description: 'What this server is called in traces.',
+    description: 'What this server is called in traces and in metrics that are sent.',
   }),
   'telemetry.samplePercent': integer({
     default: 100,

@@ -14,6 +14,12 @@ export interface Described {
   readonly help: string;
 }
 
+/** What one instrument holds at a moment. */
+export type Reading = { readonly described: Described } & (
+  | { readonly kind: 'samples'; readonly samples: readonly Sample[] }
+  | { readonly kind: 'bins'; readonly members: Iterable<Member<Bins>> }
+);
+
 interface About<Labels extends readonly string[]> {
   readonly name: string;
   readonly help: string;
@@ -25,10 +31,16 @@ type Histograms<Labels extends readonly string[]> = About<Labels> & { readonly b
 export class Instruments {
   readonly registry = new Registry();
   private readonly known: Described[] = [];
+  private readonly bins = new Map<string, Family<Bins, readonly string[]>>();
 
   /** In the order in which they were made. */
   get described(): readonly Described[] {
     return this.known;
+  }
+
+  /** As the registry shows them, in the order in which they were made. */
+  read(): Promise<Reading[]> {
+    return Promise.all(this.known.map((described) => this.readOne(described)));
   }
 
   counter<const Labels extends readonly string[]>(about: About<Labels>): Family<Count, Labels> {
@@ -47,6 +59,7 @@ export class Instruments {
   histogram<const Labels extends readonly string[]>(about: Histograms<Labels>): Family<Bins, Labels> {
     const family = new Family(about.labels, () => new Bins(about.buckets));
     const { name, help } = this.register('histogram', about);
+    this.bins.set(name, family);
     const type = 'histogram';
     const get = async () => ({ name, help, type, values: [...linesOf(name, family.members())] });
     this.registry.registerMetric({ name, help, type, get, reset() {} } as unknown as Histogram);
@@ -54,10 +67,13 @@ export class Instruments {
   }
 
   readGauge(about: About<readonly string[]>, read: Read): void {
+    const hasLabels = about.labels.length > 0;
     new Gauge({
       ...this.register('gauge', about),
       collect() {
         this.reset();
+        // Otherwise it is 0 where nobody has said anything.
+        if (!hasLabels) this.remove();
         for (const [labels, value] of read()) this.set(labels, value);
       },
     });
@@ -72,6 +88,14 @@ export class Instruments {
         for (const [labels, value] of read()) this.inc(labels, value);
       },
     });
+  }
+
+  private async readOne(described: Described): Promise<Reading> {
+    const family = this.bins.get(described.name);
+    if (family !== undefined) return { described, kind: 'bins', members: family.members() };
+    const { values } = await this.registry.getSingleMetric(described.name)!.get();
+    const samples = values.map(({ labels, value }): Sample => [labels as Record<string, string>, value]);
+    return { described, kind: 'samples', samples };
   }
 
   private register(type: Described['type'], { name, help, labels }: About<readonly string[]>) {

@@ -220,3 +220,11 @@ test('vLLM’s names come when they are asked for, with the same values and its 
   assert.match(text, /^# TYPE vllm:time_to_first_token_seconds histogram$/m);
   assert.match(text, /^# HELP vllm:num_requests_running Sequences in slots$/m);
 });
+
+test('a server on its own says nothing of a Redis or of a learner', async () => {
+  const text = await create().text();
+  for (const name of ['millrace_redis_up', 'millrace_leader']) assert.equal(valueIn(text, name), undefined);
+  const one = create({ cluster: () => ({ isUp: false, isLeader: null }) });
+  assert.equal(valueIn(await one.text(), 'millrace_redis_up'), 0);
+  assert.equal(valueIn(await one.text(), 'millrace_leader'), undefined);
+});

@@ -3,7 +3,7 @@ import { ClusterMetrics, type ClusterObserved } from './cluster-metrics.ts';
 import { EngineMetrics, type Observed } from './engine-metrics.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { HttpMetrics } from './http-metrics.ts';
-import { type Described, Instruments, type Sample } from './instruments.ts';
+import { type Described, Instruments, type Reading, type Sample } from './instruments.ts';
 import { LearningMetrics, type LearningObserved } from './learning-metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { renamed, vllmNames } from './vllm-names.ts';
@@ -76,6 +76,11 @@ export class Metrics {
 
   get described(): readonly Described[] {
     return this.instruments.described;
+  }
+
+  /** All that text() shows, with what tells tenants apart. */
+  read(): Promise<readonly Reading[]> {
+    return this.instruments.read();
   }
 
   /** In Prometheus' text format, with or without what tells tenants apart. */

@@ -1,5 +1,4 @@
 /** Traces sent to a collector with OpenTelemetry's SDK: OTLP over HTTP, as JSON, in batches behind the requests. */
-import { randomUUID } from 'node:crypto';
 import {
   type Context,
   ROOT_CONTEXT,
@@ -12,11 +11,11 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
-import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
-import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import { BatchSpanProcessor, type ReadableSpan, TracerProvider } from '@opentelemetry/sdk-trace';
 import { within } from '../../core/within.ts';
 import { knownMethod } from './http-method.ts';
 import { inferenceAttributes, inferenceName } from './inference-attributes.ts';
+import { resourceOf, signalUrl } from './otlp-resource.ts';
 import { phasesOf } from './phases.ts';
 import { requestSampler } from './request-sampler.ts';
 import { formatTraceparent, parseTraceparent, type SpanIds } from './traceparent.ts';
@@ -49,12 +48,6 @@ const clientLeft = 'client_left';
 /** What clients choose freely. */
 const cut = (text: string): string => text.slice(0, maxShown);
 
-/** The collector's own path is added, unless it is there. */
-export function tracesUrl(endpoint: string): string {
-  const base = endpoint.replace(/\/+$/, '');
-  return base.endsWith('/v1/traces') ? base : `${base}/v1/traces`;
-}
-
 export class OtlpTracing implements Tracing {
   private readonly options: TracingOptions;
   private readonly provider: TracerProvider;
@@ -65,18 +58,15 @@ export class OtlpTracing implements Tracing {
 
   constructor(options: TracingOptions) {
     this.options = options;
-    const url = tracesUrl(options.endpoint);
+    const url = signalUrl(options.endpoint, 'traces');
     const { host, pathname } = new URL(url);
     const sender = new OTLPTraceExporter({ url, timeoutMillis: sendTimeoutMs });
     const { warn, nowMs } = options;
-    const exporter = new WatchedExporter(sender, { to: host + pathname, warn, nowMs });
-    const resource = resourceFromAttributes({
-      'service.name': options.serviceName,
-      'service.version': options.serviceVersion,
-      'service.instance.id': randomUUID(),
-    });
+    const watch = { to: host + pathname, signal: 'traces', unit: 'spans', nowMs, warn } as const;
+    const size = (spans: ReadableSpan[]): number => spans.length;
+    const exporter = new WatchedExporter(sender, { ...watch, size });
     this.provider = new TracerProvider({
-      resource: defaultResource().merge(resource),
+      resource: resourceOf(options),
       sampler: requestSampler(options.sampleRatio),
       spanLimits: { attributeValueLengthLimit: maxCharacters },
       spanProcessors: [

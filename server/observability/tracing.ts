@@ -3,6 +3,7 @@
  * or sent. Spans of a request are made when it has ended, from times that were taken anyway.
  */
 import type { SamplingParams } from '../batching/request.ts';
+import type { Sender } from './otlp-resource.ts';
 import type { SpanIds } from './traceparent.ts';
 
 export interface RequestHead {
@@ -90,11 +91,9 @@ export interface Tracing {
   close(): Promise<void>;
 }
 
-export interface TracingOptions {
+export interface TracingOptions extends Sender {
   /** Base URL of a collector that takes OTLP over HTTP. */
   readonly endpoint: string;
-  readonly serviceName: string;
-  readonly serviceVersion: string;
   /** Of requests that do not come with a decision of their own, in [0, 1]. Work is always traced. */
   readonly sampleRatio: number;
   /** Whether prompts and answers are told. */

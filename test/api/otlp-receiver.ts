@@ -45,11 +45,11 @@ interface OtlpSpan {
   readonly parentSpanId?: string;
   readonly startTimeUnixNano: string;
   readonly endTimeUnixNano: string;
-  readonly attributes: OtlpAttributes;
+  readonly attributes?: OtlpAttributes;
   readonly status?: { readonly code?: number };
 }
 
-interface OtlpBody {
+export interface OtlpBody {
   readonly resourceSpans: readonly {
     readonly resource: { readonly attributes: OtlpAttributes };
     readonly scopeSpans: readonly { readonly spans: readonly OtlpSpan[] }[];
@@ -64,12 +64,12 @@ function plainOf({ stringValue, boolValue, intValue, doubleValue, arrayValue }: 
   return stringValue ?? boolValue ?? doubleValue ?? null;
 }
 
-const recordOf = (attributes: OtlpAttributes): Record<string, Value> =>
+const recordOf = (attributes: OtlpAttributes = []): Record<string, Value> =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, plainOf(value)]));
 
 const millisecondsOf = (nanoseconds: string): number => Number(BigInt(nanoseconds) / 1_000n) / 1_000;
 
-function spansIn({ resourceSpans }: OtlpBody): ReceivedSpan[] {
+export function spansIn({ resourceSpans }: OtlpBody): ReceivedSpan[] {
   return resourceSpans.flatMap(({ resource, scopeSpans }) =>
     scopeSpans
       .flatMap(({ spans }) => spans)

@@ -42,7 +42,8 @@ test('what was traced is sent before the program ends, and the log names the tra
 test('a collector that is away neither fails requests nor keeps the program from ending', async () => {
   const away = await startOtlpReceiver();
   await away.close();
-  const served = await serve('--telemetry-otlp-endpoint', away.url);
+  const both = ['--telemetry-otlp-endpoint', away.url, '--telemetry-otlp-metrics-endpoint', away.url];
+  const served = await serve(...both);
   for (let request = 0; request < 3; request++) await ask(served);
   const startMs = performance.now();
   served.child.kill('SIGTERM');
