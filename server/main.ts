@@ -186,7 +186,8 @@ export async function startServer(config: Config, view: StartView): Promise<Runn
       const isUp = cluster?.isUp() ?? null;
       const replica = learning?.replica ?? null;
       if (isUp === null) return null;
-      return { isUp, isLeader: replica?.isLeader() ?? null, logs: replica?.logs() ?? [] };
+      if (replica === null) return { isUp, isLeader: null };
+      return { isUp, isLeader: replica.isLeader(), logs: replica.logs(), replicas: replica.all() };
     },
     warn,
   });

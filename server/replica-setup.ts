@@ -12,6 +12,7 @@ import { ObservationInbox } from './cluster/observation-inbox.ts';
 import { ObservationOutbox } from './cluster/observation-outbox.ts';
 import { Presence } from './cluster/presence.ts';
 import { ReplicatedAliases } from './cluster/replicated-aliases.ts';
+import { withReadiness } from './cluster/roster.ts';
 import { sharedKeeper } from './cluster/shared-keeper.ts';
 import { SharedResponses } from './cluster/shared-responses.ts';
 import { replicaName } from './cluster-setup.ts';
@@ -126,12 +127,13 @@ async function open(config: Config, needs: ReplicaNeeds, closers: Closer[]): Pro
     role,
     learner: () => presence.learner?.id ?? 'which is not there at the moment',
     isLeader: () => (leadership === null ? null : leadership.fence() !== null),
-    all: () => presence.replicas,
+    all: () => withReadiness(presence.replicas),
     logs: () => logs(),
     aliases,
     fetchAdapter: (id) => travel.source.ensure({ kind: 'adapter', id }),
     fetchBase: (model, version) => travel.source.ensure({ kind: 'base', model, version }),
     tell: (model, adapter, error) => presence.tell(model, adapter, error),
+    adopted: (adoption) => presence.adopted(adoption),
     sharing: (keeper) => sharedKeeper(keeper, responses, () => onAppended()),
     onKept: (response) => responses.put(response),
     othersReady: (model, base, adapter) => othersReady(config, presence, { model, base, adapter }),

@@ -23,7 +23,18 @@ function millrace(...args: string[]) {
 test('help lists every command and exits with 0; no command at all is wrong usage', () => {
   const { status, stdout } = millrace('--help');
   assert.equal(status, 0);
-  for (const name of ['serve', 'pull', 'import', 'inspect', 'chat', 'perplexity', 'bench', 'config'])
+  for (const name of [
+    'serve',
+    'pull',
+    'import',
+    'inspect',
+    'chat',
+    'perplexity',
+    'bench',
+    'versions',
+    'replicas',
+    'config',
+  ])
     assert.match(stdout, new RegExp(`^  ${name} `, 'm'));
   assert.equal(millrace().status, 2);
   assert.match(millrace('--version').stdout, /^\d+\.\d+\.\d+\n$/);

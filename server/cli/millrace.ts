@@ -23,6 +23,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   perplexity: async () => (await import('./commands/perplexity.ts')).perplexityCommand,
   bench: async () => (await import('./commands/bench.ts')).benchCommand,
   versions: async () => (await import('./commands/versions.ts')).versionsCommand,
+  replicas: async () => (await import('./commands/replicas.ts')).replicasCommand,
   config: async () => (await import('./commands/config.ts')).configCommand,
 };
 

@@ -1,6 +1,7 @@
 /** How it goes with a log that is carried between replicas, for metrics. */
 import type { LogReceiver } from './log-receiver.ts';
 import type { LogSender } from './log-sender.ts';
+import type { Unsent } from './unsent-rows.ts';
 
 export interface CarriedLog {
   /** "feedback". */
@@ -13,15 +14,27 @@ export interface CarriedLog {
   readonly numGaps: number;
   /** Times that all of it was sent once more, since another replica asked for that. */
   readonly numResends: number;
+  /** What of it waits to be sent; null where that is not counted. */
+  readonly unsent: Unsent | null;
 }
 
-export const sentBy = (log: string, sender: LogSender, numResends = 0): CarriedLog => ({
+interface Sending {
+  readonly numResends?: number;
+  readonly unsent?: Unsent | null;
+}
+
+export const sentBy = (
+  log: string,
+  sender: LogSender,
+  { numResends = 0, unsent = null }: Sending = {},
+): CarriedLog => ({
   log,
   direction: 'sent',
   numLines: sender.numSent,
   isUp: sender.isSending,
   numGaps: 0,
   numResends,
+  unsent,
 });
 
 export const receivedBy = <T extends object>(log: string, receiver: LogReceiver<T>): CarriedLog => ({
@@ -31,4 +44,5 @@ export const receivedBy = <T extends object>(log: string, receiver: LogReceiver<
   isUp: receiver.isReceiving,
   numGaps: receiver.numGaps,
   numResends: 0,
+  unsent: null,
 });

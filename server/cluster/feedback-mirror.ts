@@ -10,6 +10,7 @@ import { LogResend } from './log-resend.ts';
 import { LogSender } from './log-sender.ts';
 import type { LogStream } from './log-stream.ts';
 import type { MirrorOptions } from './mirror-options.ts';
+import { UnsentRows } from './unsent-rows.ts';
 
 export interface FeedbackMirrorOptions extends MirrorOptions {
   readonly layout: Pick<LearningLayout, 'feedback' | 'cursors'>;
@@ -53,6 +54,12 @@ export async function openFeedbackMirror(options: FeedbackMirrorOptions): Promis
     cursor: join(layout.cursors, 'feedback-sent.json'),
     pollMs: sendPollMs,
   });
+  const unsent = new UnsentRows({
+    log: layout.feedback,
+    origin: options.origin,
+    sentTo: () => sender.sentTo,
+    pollMs: sendPollMs,
+  });
   const resend = await LogResend.open({
     ...options,
     name,
@@ -84,10 +91,13 @@ export async function openFeedbackMirror(options: FeedbackMirrorOptions): Promis
     receiver,
     resend,
     wake: () => sender.wake(),
-    state: () => [sentBy(name, sender, resend.numResends), receivedBy(name, receiver)],
+    state: () => [
+      sentBy(name, sender, { numResends: resend.numResends, unsent: unsent.state() }),
+      receivedBy(name, receiver),
+    ],
     async close() {
       await receiver.close();
-      await Promise.all([sender.close(), resend.close()]);
+      await Promise.all([sender.close(), resend.close(), unsent.close()]);
     },
   };
 }

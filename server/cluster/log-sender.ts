@@ -81,6 +81,11 @@ export class LogSender {
     return this.pump.numFailures === 0;
   }
 
+  /** Lines before it were sent, or are not this replica's. */
+  get sentTo(): Position {
+    return this.place.position;
+  }
+
   /** There are new lines. */
   wake(): void {
     this.pump.wake();

@@ -103,3 +103,18 @@ test('while nothing is heard of others it is told once, and who was there is rem
   assert.equal(presence.replicas.length, 1);
   await presence.close();
 });
+
+test('others hear how far a replica has followed the aliases, and of a bounded number of what it misses', async () => {
+  const board = new Board();
+  const { presence } = open(board, 'a');
+  const missing = Array.from({ length: 100 }, (_, n) => ({
+    ...{ model: 'm', tenant: `t${n}`, version: 'v' },
+    reason: 'x'.repeat(10_000),
+  }));
+  presence.adopted({ revision: 3, missing });
+  await until(() => board.said.get('a')?.adoption?.revision === 3);
+  const told = board.said.get('a')!.adoption!.missing;
+  assert.equal(told.length, 64);
+  assert.ok(JSON.stringify(told).length < 64 * 2 ** 10);
+  await presence.close();
+});

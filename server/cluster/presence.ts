@@ -1,12 +1,19 @@
 /** Tells the others that this replica lives and what is in its engine, and knows as much of them. */
-import { isEnough, type LiveReplica, type ReplicaStatus, type Roster, readinessOf } from './roster.ts';
+import {
+  type Adoption,
+  isEnough,
+  type LiveReplica,
+  type ReplicaStatus,
+  type Roster,
+  readinessOf,
+} from './roster.ts';
 
 export interface PresenceOptions {
   readonly roster: Roster;
   /** Well within the roster's time to live. */
   readonly everyMs: number;
   /** What does not change, and how it stands at the moment. */
-  readonly self: Omit<ReplicaStatus, 'aliasesRevision' | 'models'>;
+  readonly self: Omit<ReplicaStatus, 'aliasesRevision' | 'models' | 'adoption'>;
   readonly aliasesRevision: () => number;
   /** Names of the models that are rolled out, with the digest of the base that is served; null while none is. */
   readonly bases: () => readonly (readonly [model: string, base: string | null])[];
@@ -21,12 +28,15 @@ interface Standing {
 /** Of each model, adapters that others are told of; the oldest go: what matters are those that aliases may move to next. */
 const maxTold = 64;
 const maxReason = 500;
+/** Tenants whose versions are missing that others are told of. */
+const maxMissing = 64;
 const pollMs = 100;
 
 export class Presence {
   private readonly options: PresenceOptions;
   private readonly standings = new Map<string, Standing>();
   private others: readonly LiveReplica[] = [];
+  private adoption: Adoption = { revision: 0, missing: [] };
   private timer: NodeJS.Timeout | null = null;
   private running: Promise<void> = Promise.resolve();
   private isClosed = false;
@@ -58,6 +68,16 @@ export class Presence {
     if (error === null) ready.add(adapter);
     else refused.set(adapter, String(error).slice(0, maxReason));
     for (const told of [ready, refused]) if (told.size > maxTold) told.delete(told.keys().next().value!);
+    this.soon(0);
+  }
+
+  /** It has followed the aliases, as far as it could. The others hear of it at once. */
+  adopted({ revision, missing }: Adoption): void {
+    const told = missing.slice(0, maxMissing);
+    this.adoption = {
+      revision,
+      missing: told.map((each) => ({ ...each, reason: each.reason.slice(0, maxReason) })),
+    };
     this.soon(0);
   }
 
@@ -127,7 +147,7 @@ export class Presence {
       const reasons = [...refused].map(([adapter, reason]) => ({ adapter, reason }));
       return [{ model, base, ready: [...ready], refused: reasons }];
     });
-    return { ...self, aliasesRevision: aliasesRevision(), models };
+    return { ...self, aliasesRevision: aliasesRevision(), models, adoption: this.adoption };
   }
 
   private standingOf(model: string): Standing {

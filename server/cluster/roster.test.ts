@@ -7,7 +7,14 @@ import { type Implementation, noRedis, redisFixture } from '../../test/redis/imp
 import { pause } from '../../test/redis/redis-server.ts';
 import { RedisRoster } from '../redis/redis-roster.ts';
 import { MemoryRoster } from './memory-roster.ts';
-import { isEnough, maxReplicas, type ReplicaStatus, type Roster, readinessOf } from './roster.ts';
+import {
+  isEnough,
+  maxReplicas,
+  type ReplicaStatus,
+  type Roster,
+  readinessOf,
+  withReadiness,
+} from './roster.ts';
 
 const redis = redisFixture();
 
@@ -135,4 +142,22 @@ test('readiness counts the replicas that serve the base, and no others', () => {
   assert.equal(isEnough(readinessOf(replicas, asked), 50), true);
   assert.equal(isEnough(readinessOf(replicas, asked), 51), false);
   assert.equal(isEnough(readinessOf([], asked), 100), true);
+});
+
+test('a replica is ready when it has followed the latest aliases, and misses nothing of them', () => {
+  const missing = [{ model: 'm', tenant: 't', version: 'v', reason: 'no memory' }];
+  const of = (id: string, aliasesRevision: number, adoption?: ReplicaStatus['adoption']) =>
+    statusOf(id, { aliasesRevision, ...(adoption === undefined ? {} : { adoption }) });
+  const replicas = [
+    of('there', 5, { revision: 5, missing: [] }),
+    of('has heard, and not followed', 5, { revision: 4, missing: [] }),
+    of('has not heard', 4, { revision: 4, missing: [] }),
+    of('cannot', 5, { revision: 5, missing }),
+    of('an earlier program', 5),
+  ];
+  const ready = withReadiness(replicas).filter(({ isReady }) => isReady);
+  assert.deepEqual(
+    ready.map(({ id }) => id),
+    ['there', 'an earlier program'],
+  );
 });

@@ -28,6 +28,24 @@ export interface ReplicaStatus {
   /** Of the aliases that it serves by. */
   readonly aliasesRevision: number;
   readonly models: readonly ReplicaModel[];
+  /** How far it has followed the aliases; an earlier program does not say. */
+  readonly adoption?: Adoption;
+}
+
+export interface Adoption {
+  /** Of the aliases that it has tried to follow last. */
+  readonly revision: number;
+  /** What those point to and it does not serve. */
+  readonly missing: readonly MissingVersion[];
+}
+
+export interface MissingVersion {
+  readonly model: string;
+  /** Null for a base, which is all tenants'. */
+  readonly tenant: string | null;
+  /** Adapter, or digest of a base. */
+  readonly version: string;
+  readonly reason: string;
 }
 
 export interface LiveReplica extends ReplicaStatus {
@@ -50,6 +68,17 @@ export interface Roster {
   leave(id: string): Promise<void>;
   /** Those that were heard of within the time to live, by id. Throws cluster_unavailable. */
   list(): Promise<readonly LiveReplica[]>;
+}
+
+/** Whether each serves what the latest aliases point to that any of them has heard of. */
+export function withReadiness<Status extends ReplicaStatus>(
+  replicas: readonly Status[],
+): (Status & { readonly isReady: boolean })[] {
+  const latest = Math.max(0, ...replicas.map(({ aliasesRevision }) => aliasesRevision));
+  return replicas.map((each) => {
+    const { revision, missing } = each.adoption ?? { revision: each.aliasesRevision, missing: [] };
+    return { ...each, isReady: revision >= latest && missing.length === 0 };
+  });
 }
 
 /** How many of the replicas that serve the base have an adapter ready. */

@@ -3,13 +3,14 @@
  * started beside the one that serves. What fails is tried again; until then the replica answers as before, and says so.
  */
 import { type Aliases, servedBase } from '../../core/registry/aliases.ts';
+import type { MissingVersion } from '../cluster/roster.ts';
 import type { Unadopted } from '../rollout/alias-book.ts';
 import type { Rollout } from '../rollout/rollout.ts';
 import type { Replica } from './replica.ts';
 import type { BaseMoves } from './serve-event.ts';
 
 export interface AliasFollowerParts {
-  readonly replica: Pick<Replica, 'aliases' | 'fetchAdapter' | 'fetchBase' | 'tell'>;
+  readonly replica: Pick<Replica, 'aliases' | 'fetchAdapter' | 'fetchBase' | 'tell' | 'adopted'>;
   readonly rollout: Pick<Rollout, 'adopt' | 'baseOf'>;
   readonly baseMoves: Pick<BaseMoves, 'to'>;
   /** Names of the models that are rolled out. */
@@ -65,15 +66,19 @@ export class AliasFollower {
     const aliases = this.next;
     this.next = null;
     if (aliases === null) return;
+    const { replica, rollout } = this.parts;
+    const missing: MissingVersion[] = [];
     try {
-      await this.moveBases(aliases);
-      const { replica, rollout } = this.parts;
+      await this.moveBases(aliases, missing);
       const missed = await rollout.adopt(aliases, replica.fetchAdapter);
       this.tell(missed);
+      missing.push(...missed.map(missingOf));
       if (missed.length > 0) throw new Error(missed.map(described).join('; '));
       this.lastProblem = '';
     } catch (error) {
       this.tryLater(aliases, error instanceof Error ? error.message : String(error));
+    } finally {
+      replica.adopted({ revision: aliases.revision, missing });
     }
   }
 
@@ -86,13 +91,19 @@ export class AliasFollower {
     this.missed = missed;
   }
 
-  private async moveBases(aliases: Aliases): Promise<void> {
+  /** Throws when one cannot be moved to, which is added to `missing`. */
+  private async moveBases(aliases: Aliases, missing: MissingVersion[]): Promise<void> {
     const { models, rollout, replica, baseMoves } = this.parts;
     for (const name of models) {
       const base = servedBase(aliases, name);
       if (base === null || base === rollout.baseOf(name)) continue;
-      await replica.fetchBase(name, base);
-      await baseMoves.to(name, base);
+      try {
+        await replica.fetchBase(name, base);
+        await baseMoves.to(name, base);
+      } catch (error) {
+        missing.push({ model: name, tenant: null, version: base, reason: String(error) });
+        throw error;
+      }
     }
   }
 
@@ -109,5 +120,12 @@ export class AliasFollower {
     this.retryMs = Math.min(2 * this.retryMs, maxRetryMs);
   }
 }
+
+const missingOf = ({ model, tenant, adapter, error }: Unadopted): MissingVersion => ({
+  model,
+  tenant,
+  version: adapter,
+  reason: String(error),
+});
 
 const described = ({ model, tenant, error }: Unadopted): string => `${model}, ${tenant}: ${String(error)}`;

@@ -1,14 +1,17 @@
 /** What learning has to know of the other replicas, where there are any. */
 import type { Aliases } from '../../core/registry/aliases.ts';
 import type { CarriedLog } from '../cluster/carried-log.ts';
-import type { LiveReplica } from '../cluster/roster.ts';
+import type { Adoption, LiveReplica } from '../cluster/roster.ts';
 import type { Keeper } from '../feedback/keeper.ts';
 import type { StoredResponse } from '../feedback/stored-response.ts';
 import type { AliasStore } from '../rollout/alias-store.ts';
 import type { TrialObservation } from '../rollout/trial-observation.ts';
 
 /** Another replica, or this one. */
-export type ReplicaView = LiveReplica;
+export interface ReplicaView extends LiveReplica {
+  /** Whether it serves what the latest aliases that anybody has heard of point to. */
+  readonly isReady: boolean;
+}
 
 export interface Replica {
   /** Its name among them. */
@@ -36,6 +39,8 @@ export interface Replica {
   readonly fetchBase: (model: string, version: string) => Promise<void>;
   /** Tells the others that a version is in this replica's engine, or why it cannot be. Never throws. */
   readonly tell: (model: string, adapter: string, error: unknown) => void;
+  /** Tells the others how far it has followed the aliases. Never throws. */
+  readonly adopted: (adoption: Adoption) => void;
   /**
    * Resolves when enough of those that serve the base have the version in their engines. Throws replicas_not_ready when they
    * have not after a while, cluster_unavailable.

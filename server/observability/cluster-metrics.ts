@@ -1,5 +1,6 @@
 /** What this replica has to do with the others: the link to Redis, whether it leads, the logs that are carried. */
 import type { CarriedLog } from '../cluster/carried-log.ts';
+import type { Unsent } from '../cluster/unsent-rows.ts';
 import { redisSeconds } from './buckets.ts';
 import type { Instruments, Sample } from './instruments.ts';
 
@@ -9,6 +10,8 @@ export interface ClusterObserved {
   /** Null for a replica that never leads. */
   readonly isLeader: boolean | null;
   readonly logs?: readonly CarriedLog[];
+  /** Of the replicas that were heard of lately, whether each serves what the aliases point to. */
+  readonly replicas?: readonly { readonly isReady: boolean }[];
 }
 
 export class ClusterMetrics {
@@ -40,7 +43,17 @@ export class ClusterMetrics {
       },
       () => flag(observe()?.isLeader ?? null),
     );
-    observeLogs(instruments, () => observe()?.logs ?? []);
+    instruments.readGauge(
+      {
+        name: 'millrace_cluster_replicas',
+        help: 'Replicas that this one has heard of lately: ready serve what the latest aliases point to, behind do not yet or cannot',
+        labels: ['state'],
+      },
+      () => readinessOf(observe()?.replicas ?? null),
+    );
+    const logs = (): readonly CarriedLog[] => observe()?.logs ?? [];
+    observeLogs(instruments, logs);
+    observeUnsent(instruments, logs);
   }
 
   /** `failure` is one of few words; null for what succeeded. */
@@ -86,6 +99,41 @@ function observeLogs(instruments: Instruments, logs: () => readonly CarriedLog[]
     },
     of('sent', ({ numResends }) => numResends),
   );
+}
+
+function observeUnsent(instruments: Instruments, logs: () => readonly CarriedLog[]): void {
+  const ofEach = (value: (unsent: Unsent) => number) => (): Sample[] =>
+    logs().flatMap(({ log, unsent }): Sample[] => (unsent === null ? [] : [[{ log }, value(unsent)]]));
+  const labels = ['log'];
+  instruments.readGauge(
+    {
+      name: 'millrace_cluster_unsent_rows',
+      help: 'Rows on the disk of this replica that wait to be sent to the others, as of the last second',
+      labels,
+    },
+    ofEach(({ rows }) => rows),
+  );
+  instruments.readGauge(
+    { name: 'millrace_cluster_unsent_bytes', help: 'Bytes of the rows that wait to be sent', labels },
+    ofEach(({ bytes }) => bytes),
+  );
+  instruments.readGauge(
+    {
+      name: 'millrace_cluster_unsent_age_seconds',
+      help: 'For how long the oldest row that waits to be sent has been here; 0 while none waits',
+      labels,
+    },
+    ofEach(({ oldestMs }) => (oldestMs === null ? 0 : Math.max(0, Date.now() - oldestMs) / 1_000)),
+  );
+}
+
+function readinessOf(replicas: ClusterObserved['replicas'] | null): Sample[] {
+  if (replicas === null || replicas === undefined) return [];
+  const numReady = replicas.filter(({ isReady }) => isReady).length;
+  return [
+    [{ state: 'ready' }, numReady],
+    [{ state: 'behind' }, replicas.length - numReady],
+  ];
 }
 
 const flag = (value: boolean | null): Sample[] => (value === null ? [] : [[{}, value ? 1 : 0]]);

@@ -221,6 +221,34 @@ test('vLLM’s names come when they are asked for, with the same values and its 
   assert.match(text, /^# HELP vllm:num_requests_running Sequences in slots$/m);
 });
 
+test('of replicas it is told how many are behind, and of feedback what waits', async () => {
+  const sent = {
+    log: 'feedback',
+    direction: 'sent',
+    numLines: 1,
+    isUp: false,
+    numGaps: 0,
+    numResends: 0,
+  } as const;
+  const unsent = { rows: 3, bytes: 900, oldestMs: Date.now() - 60_000 };
+  const metrics = create({
+    cluster: () => ({
+      ...{ isUp: true, isLeader: null, replicas: [{ isReady: true }, { isReady: false }, { isReady: true }] },
+      logs: [
+        { ...sent, unsent },
+        { ...sent, direction: 'received', unsent: null },
+      ],
+    }),
+  });
+  const text = await metrics.text();
+  assert.equal(valueIn(text, 'millrace_cluster_replicas', { state: 'ready' }), 2);
+  assert.equal(valueIn(text, 'millrace_cluster_replicas', { state: 'behind' }), 1);
+  assert.equal(valueIn(text, 'millrace_cluster_unsent_rows', { log: 'feedback' }), 3);
+  assert.equal(valueIn(text, 'millrace_cluster_unsent_bytes', { log: 'feedback' }), 900);
+  const age = valueIn(text, 'millrace_cluster_unsent_age_seconds', { log: 'feedback' })!;
+  assert.ok(age >= 60 && age < 70, String(age));
+});
+
 test('a server on its own says nothing of a Redis or of a learner', async () => {
   const text = await create().text();
   for (const name of ['millrace_redis_up', 'millrace_leader']) assert.equal(valueIn(text, name), undefined);

@@ -113,6 +113,18 @@ const causesAmongMany: typeof causes = {
     leads,
     series('millrace_cluster_gaps_total', { ...ofPod, log: 'feedback' }, '0x20 1x20'),
   ],
+  MillraceReplicaBehind: [
+    ready,
+    leads,
+    series('millrace_cluster_replicas', { ...ofPod, state: 'ready' }, '2x40'),
+    series('millrace_cluster_replicas', { ...ofPod, state: 'behind' }, '0x10 1x30'),
+  ],
+  MillraceFeedbackWaiting: [
+    ready,
+    leads,
+    series('millrace_cluster_unsent_rows', { ...ofPod, log: 'feedback' }, '1x40'),
+    series('millrace_cluster_unsent_age_seconds', { ...ofPod, log: 'feedback' }, '0+30x40'),
+  ],
 };
 
 const sets = { monitoring: causes, 'followers with monitoring and keys': causesAmongMany };

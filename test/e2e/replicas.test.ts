@@ -3,13 +3,16 @@
  * can die.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { learningLayout } from '../../core/registry/learning-layout.ts';
 import { noRedis, RedisServer } from '../redis/redis-server.ts';
 import { type LearningServer, serveLearning, until } from './learning-server.ts';
+import { program } from './program.ts';
 import { modelName, TinyModel } from './tiny-model.ts';
 
 const skip = noRedis;
@@ -52,6 +55,24 @@ after(async () => {
   await redis?.close();
   rmSync(root, { recursive: true, force: true });
 });
+
+/** What `millrace replicas` says, asked of one of them. */
+async function replicasAt(name: Name): Promise<string> {
+  const args = [program, 'replicas', '--url', at(name).adminUrl];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root, timeout: waitMs });
+  return stdout;
+}
+
+/** A metric of one of them; NaN where it has none. */
+async function metricAt(name: Name, series: string): Promise<number> {
+  const answer = await fetch(`${at(name).url}/metrics`, { signal: AbortSignal.timeout(waitMs) });
+  const line = (await answer.text()).split('\n').find((each) => each.startsWith(`${series} `));
+  return Number(line?.slice(series.length + 1) ?? Number.NaN);
+}
+
+const [numReady, numBehind] = ['ready', 'behind'].map(
+  (state) => `millrace_cluster_replicas{state="${state}"}`,
+) as [string, string];
 
 const short = (version: string): string => version.slice(0, 19);
 
@@ -112,6 +133,44 @@ test('a follower is asked for a rollback, and all have gone back', { skip }, asy
   await allServe(short(imported), ...names);
 });
 
+test('one that cannot load a version is behind, says why to whoever asks any of them, and is ready again once it can', {
+  skip,
+}, async () => {
+  const ready = async (name: Name) => (await metricAt(name, numReady)) === names.length || null;
+  await until('all are ready', waitMs, () => ready('first'));
+  const lines = (await replicasAt('learner')).split('\n');
+  assert.match(lines[0]!, /name +role +version +ready/);
+  for (const name of names)
+    assert.ok(
+      lines.some((line) => new RegExp(` ${name} +(learner|follower) +\\S+ +yes `).test(line)),
+      lines.join('\n'),
+    );
+  assert.match(lines.find((line) => line.startsWith('*'))!, / learner /);
+
+  const adapter = await publish(11);
+  const { adapters } = learningLayout(join(root, 'second'));
+  // A file where its versions should go.
+  renameSync(adapters, `${adapters}.aside`);
+  writeFileSync(adapters, '');
+  await promote('learner', adapter);
+  await allServe(`${short(imported)}+${adapter}`, 'learner', 'first');
+  const said = await until('the others know why', waitMs, async () => {
+    const text = await replicasAt('first');
+    return / first .* yes [\s\S]* second .* no [\s\S]*does not serve/.test(text) ? text : null;
+  });
+  assert.equal(await metricAt('first', numBehind), 1);
+  assert.match(said, new RegExp(`^second does not serve ${adapter} of ${modelName} for anonymous: .`, 'm'));
+  assert.equal((await ask('second')).version, short(imported), 'it answers as before');
+
+  rmSync(adapters);
+  renameSync(`${adapters}.aside`, adapters);
+  await allServe(`${short(imported)}+${adapter}`, 'second');
+  await until('all are ready', waitMs, () => ready('first'));
+  assert.doesNotMatch(await replicasAt('first'), /does not serve/);
+  await at('first').post('/admin/rollback', { tenant: 'anonymous' });
+  await allServe(short(imported), ...names);
+});
+
 test('feedback on an answer of one, given to another, is known to all and decided by the learner', {
   skip,
 }, async () => {
@@ -139,8 +198,20 @@ test('without Redis all serve on and take feedback; when it is back, nothing is 
     assert.equal(version, short(imported));
     rows.push(await correct(name, id, `With ${name}.`));
   }
+  const [waiting, bytes, age] = ['rows', 'bytes', 'age_seconds'].map(
+    (what) => `millrace_cluster_unsent_${what}{log="feedback"}`,
+  ) as [string, string, string];
+  for (const name of names) {
+    await until(`${name} counts its row`, waitMs, async () => (await metricAt(name, waiting)) === 1 || null);
+    assert.ok((await metricAt(name, bytes)) > 100);
+    assert.ok((await metricAt(name, age)) > 0);
+  }
   await redis.start();
   for (const row of rows) await isKnownAt(row, ...names);
+  for (const name of names) {
+    await until(`${name} waits no more`, waitMs, async () => (await metricAt(name, waiting)) === 0 || null);
+    assert.equal(await metricAt(name, age), 0);
+  }
   const adapter = await publish(2);
   await until('aliases can be moved again', waitMs, () => promote('learner', adapter).catch(() => null));
   await allServe(`${short(imported)}+${adapter}`, ...names);

@@ -150,7 +150,17 @@ const aliasView = ({ stable, canary, shadow, previous, pinned, rolledBack, undon
   undone_rows: undone.length,
 });
 
-const shownReplica = ({ id, role, version, startedAt, seenMsAgo, aliasesRevision, models }: ReplicaView) => ({
+const shownReplica = ({
+  id,
+  role,
+  version,
+  startedAt,
+  seenMsAgo,
+  aliasesRevision,
+  adoption,
+  isReady,
+  models,
+}: ReplicaView) => ({
   id,
   object: 'replica',
   role,
@@ -158,6 +168,8 @@ const shownReplica = ({ id, role, version, startedAt, seenMsAgo, aliasesRevision
   started_at: startedAt,
   seen_ms_ago: seenMsAgo,
   aliases_revision: aliasesRevision,
+  ready: isReady,
+  missing: adoption?.missing ?? [],
   models: models.map(({ model, base, ready, refused }) => ({ model, base, ready, refused })),
 });
 
