@@ -1,4 +1,4 @@
-/** A collector for tests: takes OTLP over HTTP as JSON, and keeps the spans. */
+/** A collector for tests: takes OTLP over HTTP as JSON, and keeps the spans, and of metrics what came. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -97,11 +97,10 @@ export async function startOtlpReceiver(answer: 'take' | 'never' = 'take'): Prom
     let body = '';
     for await (const part of request) body += part;
     const isTraces = request.method === 'POST' && request.url === '/v1/traces';
-    if (isTraces) {
-      bodies.push(body);
-      spans.push(...spansIn(JSON.parse(body) as OtlpBody));
-    }
-    response.writeHead(isTraces ? 200 : 404, { 'content-type': 'application/json' }).end('{}');
+    const isMetrics = request.method === 'POST' && request.url === '/v1/metrics';
+    if (isTraces || isMetrics) bodies.push(body);
+    if (isTraces) spans.push(...spansIn(JSON.parse(body) as OtlpBody));
+    response.writeHead(isTraces || isMetrics ? 200 : 404, { 'content-type': 'application/json' }).end('{}');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

@@ -87,6 +87,7 @@ before(async () => {
       'trace',
     ],
     ...['--port', '0', '--admin-port', '0', '--telemetry-otlp-endpoint', receiver.url],
+    ...['--telemetry-otlp-metrics-endpoint', receiver.url],
   ];
   served = await serve(args, { cwd: join(root, 'cwd'), startMs: 60_000 });
   try {

@@ -194,10 +194,16 @@ describe('over a real toxiproxy', { skip: noRedis || noToxiproxy }, () => {
       return ids;
     }
 
-    const isUp = async (server: LearningServer): Promise<boolean> => {
+    /** NaN where it has none. */
+    async function metric(server: LearningServer, series: string): Promise<number> {
       const answer = await fetch(`${server.url}/metrics`, { headers, signal: AbortSignal.timeout(waitMs) });
-      return /^millrace_redis_up 1$/m.test(await answer.text());
-    };
+      const line = (await answer.text()).split('\n').find((each) => each.startsWith(`${series} `));
+      return Number(line?.slice(series.length + 1) ?? Number.NaN);
+    }
+
+    const isUp = async (server: LearningServer): Promise<boolean> =>
+      (await metric(server, 'millrace_redis_up')) === 1;
+    const unsent = 'millrace_cluster_unsent_rows{log="feedback"}';
 
     for (const fault of faults)
       test(`${fault.name}: one that is behind it answers and takes feedback, which the other has afterwards, once`, async () => {
@@ -220,6 +226,8 @@ describe('over a real toxiproxy', { skip: noRedis || noToxiproxy }, () => {
             given.every((row) => !early.has(row)),
             'what is cut off has not been sent',
           );
+          const isCounted = async () => (await metric(far, unsent)) === given.length;
+          await until(isCounted, 'what waits is counted', waitMs);
         }
         await proxy.mend();
         const has = async (name: string, rows: readonly string[]): Promise<boolean> => {
@@ -228,6 +236,7 @@ describe('over a real toxiproxy', { skip: noRedis || noToxiproxy }, () => {
         };
         await until(() => has('near', given), 'the other has what was given meanwhile', waitMs);
         await until(() => has('far', [other]), 'and it has what the other was given', waitMs);
+        await until(async () => (await metric(far, unsent)) === 0, 'nothing waits any more', waitMs);
         await pause(300);
         for (const name of ['near', 'far']) {
           const rows = await rowsOf(name);
