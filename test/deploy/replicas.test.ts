@@ -209,6 +209,8 @@ test('KEDA counts what waits at the followers, and the rules know of Redis where
     'MillraceNoLearner',
     'MillraceNotCarrying',
     'MillraceGap',
+    'MillraceReplicaBehind',
+    'MillraceFeedbackWaiting',
   ]);
   assert.deepEqual(only('one that does not learn, with an exposed admin listener'), ofRedis);
 });
