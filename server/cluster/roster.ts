@@ -62,7 +62,7 @@ export interface Readiness {
 
 /** Replicas with another base, or without the model, do not count: no alias of this base concerns them. */
 export function readinessOf(
-  replicas: readonly ReplicaStatus[],
+  replicas: readonly Pick<ReplicaStatus, 'models'>[],
   { model, base, adapter }: { readonly model: string; readonly base: string; readonly adapter: string },
 ): Readiness {
   const serving = replicas

@@ -140,7 +140,10 @@ test('a trainer that is stopped is ended, and the next one goes on with what was
   assert.match(server.said(), /trainer: no sign of life for \d+ s; it is ended/);
   assert.ok(!isAlive(trainer.pid));
   // Whether it is learned, or refused by the gate, is another question.
-  await until('the row is decided on', async () => ((await fateOf(id)).state === 'pending' ? null : true));
+  await until(
+    'the row is decided on',
+    async () => ['trained', 'dropped'].includes((await fateOf(id)).state) || null,
+  );
 });
 
 test('the trainer and the server are killed; what was learned and remembered is served again', {
