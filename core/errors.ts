@@ -25,6 +25,8 @@ const catalogue = {
   rate_limited: 'The rate limit of this key is reached ({limit}). Try again in {retryAfterMs} ms.',
   unauthorized: 'Missing or wrong API key. Send "Authorization: Bearer <key>".',
   forbidden: 'This API key lacks the scope "{scope}".',
+  adapters_busy:
+    'Requests of others use all {maxRows} rows of adapters that the engine has room for (engine.maxAdapterRows). Try again in {retryAfterMs} ms.',
   engine_unavailable: 'The engine is not ready: {reason}. Try again in {retryAfterMs} ms.',
   engine_failed: 'The engine stopped while it worked on this request: {reason}',
   engine_internal: 'The engine reported a failure: {reason}',

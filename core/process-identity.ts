@@ -13,12 +13,18 @@ export function isRunning(identity: string): boolean {
   const pid = Number(number);
   if (!Number.isInteger(pid) || pid <= 0 || !isThere(pid)) return false;
   const told = toldOf(pid);
-  return told === null || (!told.hasEnded && (start === undefined || start === told.start));
+  return told === null || (!hasEnded(told.state) && (start === undefined || start === told.start));
 }
 
 /** The same of a process that is not this one: under this one's number it is a predecessor, which has ended. */
 export const isOtherRunning = (identity: string): boolean =>
   identity.split('@')[0] !== String(process.pid) && isRunning(identity);
+
+/** Whether a signal has stopped it, so that it does nothing until another one comes. Null where the system does not tell. */
+export function isStopped(pid: number): boolean | null {
+  const told = toldOf(pid);
+  return told === null ? null : told.state === 'T';
+}
 
 function isThere(pid: number): boolean {
   try {
@@ -29,15 +35,17 @@ function isThere(pid: number): boolean {
   }
 }
 
+const hasEnded = (state: string): boolean => state === 'Z' || state === 'X';
+
 /**
- * What Linux tells in /proc/<pid>/stat behind the name, which may hold anything: the state, field 3, Z for zombies, and
- * in field 22 the ticks from the system's start to the process'.
+ * What Linux tells in /proc/<pid>/stat behind the name, which may hold anything: the state, field 3, T for stopped and Z
+ * for zombies, and in field 22 the ticks from the system's start to the process'.
  */
-function toldOf(pid: number): { readonly hasEnded: boolean; readonly start: string } | null {
+function toldOf(pid: number): { readonly state: string; readonly start: string } | null {
   try {
     const line = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
-    return { hasEnded: fields[0] === 'Z' || fields[0] === 'X', start: fields[19]! };
+    return { state: fields[0]!, start: fields[19]! };
   } catch {
     return null;
   }

@@ -228,7 +228,8 @@ export function observedIn(learning: Learning | null): LearningObserved | null {
   if (learning === null) return null;
   const { trainer, keeper, rollout, defaultModel: model } = learning;
   return {
-    trainer: trainer === null ? null : { state: trainer.state, restarts: trainer.restarts },
+    trainer:
+      trainer === null ? null : { state: trainer.state, restarts: trainer.restarts, hangs: trainer.hangs },
     unkeptResponses: keeper.numUnstored,
     aliases: rollout.tenantsOf(model).flatMap((tenant): AliasedVersion[] => {
       const { stable, canary, shadow } = rollout.of(model, tenant);

@@ -3,7 +3,7 @@ import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { JobStore } from '../core/jobs/job-store.ts';
-import type { FromTrainer, ToTrainer } from '../core/learning/trainer-messages.ts';
+import { aliveMs, type FromTrainer, type ToTrainer } from '../core/learning/trainer-messages.ts';
 import type { TrainerOptions } from '../core/learning/trainer-options.ts';
 import { sweepUnfinishedAdapters } from '../core/registry/adapter-store.ts';
 import { readAliases, servedBase } from '../core/registry/aliases.ts';
@@ -51,6 +51,8 @@ process.on('message', (message: ToTrainer) => {
   if (message.kind === 'load') pace.told(message.isBusy);
   else closing.abort();
 });
+// What hangs says nothing, which a thread of its own would not notice.
+setInterval(() => tell({ kind: 'alive' }), aliveMs).unref();
 for (const event of ['SIGTERM', 'SIGINT'] as const) process.on(event, () => closing.abort());
 // Without the server there is no one to work for, and the next one's trainer waits for the lock: as if killed, see Trainer.
 process.on('disconnect', () => process.exit());

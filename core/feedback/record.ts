@@ -31,8 +31,6 @@ export type Signal =
   /** A conversation as it should be; the last message is the assistant's. */
   | { readonly kind: 'demonstration' };
 
-export type SignalKind = Signal['kind'];
-
 /** What an answer was an answer to. */
 export type Context =
   | { readonly kind: 'chat'; readonly messages: readonly ChatMessage[] }

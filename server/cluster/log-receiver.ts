@@ -2,11 +2,12 @@
  * Takes what other replicas have sent from the stream, as the group of this replica, and acknowledges it when it is on the
  * disk here. What comes twice has to change nothing.
  */
+
+import { Pump } from '../../core/pump.ts';
 import { readIfThere } from '../../core/read-if-there.ts';
 import { replaceFile } from '../../core/replace-file.ts';
 import type { LogStream, StreamEntry, StreamRead } from './log-stream.ts';
 import { originOf } from './origin.ts';
-import { Pump } from './pump.ts';
 
 export interface LogReceiverOptions<T extends object> {
   /** As problems name it: "feedback". */

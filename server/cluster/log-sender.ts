@@ -4,10 +4,10 @@
  */
 import { readLog } from '../../core/feedback/log-reader.ts';
 import type { Position } from '../../core/feedback/segments.ts';
+import { Pump } from '../../core/pump.ts';
 import { type LogStream, maxAppend } from './log-stream.ts';
 import { isOwn, stamped } from './origin.ts';
 import { pause } from './pause.ts';
-import { Pump } from './pump.ts';
 import {
   type Mark,
   placeAtStart,

@@ -19,10 +19,10 @@ import { fakeEncoder } from '../memory/fake-embed.ts';
 import { Memory } from '../memory/memory.ts';
 import { MemoryFeeder } from '../memory/memory-feeder.ts';
 import { MemoryStore } from '../memory/memory-store.ts';
+import { FakeLogStream } from './fake-log-stream.ts';
 import { type FeedbackMirror, openFeedbackMirror } from './feedback-mirror.ts';
 import { openFollowerMirror } from './follower-mirror.ts';
 import { openLearnerMirror } from './learner-mirror.ts';
-import { LocalLogStream } from './local-log-stream.ts';
 import type { LogStream } from './log-stream.ts';
 import type { VersionRef } from './version-ref.ts';
 import type { VersionSource } from './version-source.ts';
@@ -31,7 +31,7 @@ const root = mkdtempSync(join(tmpdir(), 'millrace-mirrors-'));
 after(() => rmSync(root, { recursive: true }));
 let numFolders = 0;
 
-const newStream = (): LogStream => new LocalLogStream(1_000, () => performance.now());
+const newStream = (): LogStream => new FakeLogStream(1_000, () => performance.now());
 
 function newLayout(): LearningLayout {
   const layout = learningLayout(join(root, String(numFolders++)));
@@ -259,7 +259,7 @@ test('what is no record, or of a kind that is not known, is left out and told', 
 });
 
 test('what a replica has missed while it was away for longer than the stream reaches back, the others send again', async () => {
-  const stream = new LocalLogStream(100, () => performance.now());
+  const stream = new FakeLogStream(100, () => performance.now());
   const [layout, ofA] = [newLayout(), newLayout()];
   let a = await start('a', stream, ofA);
   const b = await start('b', stream, layout);

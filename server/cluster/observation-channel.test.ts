@@ -5,7 +5,7 @@ import { MillraceError } from '../../core/errors.ts';
 import { type Implementation, noRedis, redisFixture } from '../../test/redis/implementations.ts';
 import { pause, until } from '../../test/redis/redis-server.ts';
 import { RedisObservations } from '../redis/redis-observations.ts';
-import { MemoryObservations } from './memory-observations.ts';
+import { FakeObservations } from './fake-observations.ts';
 import { maxBatch, type ObservationChannel, type Observed } from './observation-channel.ts';
 import { ObservationOutbox } from './observation-outbox.ts';
 import { RecentIds } from './recent-ids.ts';
@@ -24,7 +24,7 @@ const implementations: readonly Implementation<(max: number) => Way>[] = [
     name: 'in memory',
     skip: false,
     open: async () => (max) => {
-      const channel = new MemoryObservations<Thing>(max);
+      const channel = new FakeObservations<Thing>(max);
       return () => channel;
     },
   },

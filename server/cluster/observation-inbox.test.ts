@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MemoryObservations } from './memory-observations.ts';
+import { FakeObservations } from './fake-observations.ts';
 import { ObservationInbox } from './observation-inbox.ts';
 
 const waitMs = 5_000;
@@ -15,7 +15,7 @@ async function until(isSo: () => boolean): Promise<void> {
 const observed = (id: string) => ({ id, observation: id });
 
 test('what comes is handed on once, however often it comes', async () => {
-  const channel = new MemoryObservations<string>(100);
+  const channel = new FakeObservations<string>(100);
   const taken: string[] = [];
   const inbox = new ObservationInbox(
     channel,
@@ -30,7 +30,7 @@ test('what comes is handed on once, however often it comes', async () => {
 });
 
 test('who may not take leaves everything to who may', async () => {
-  const channel = new MemoryObservations<string>(100);
+  const channel = new FakeObservations<string>(100);
   const [standby, leader]: [string[], string[]] = [[], []];
   const idle = new ObservationInbox(
     channel,

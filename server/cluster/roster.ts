@@ -71,7 +71,7 @@ export interface Roster {
 }
 
 /** Whether each serves what the latest aliases point to that any of them has heard of. */
-export function withReadiness<Status extends ReplicaStatus>(
+export function withReadiness<Status extends Pick<ReplicaStatus, 'aliasesRevision' | 'adoption'>>(
   replicas: readonly Status[],
 ): (Status & { readonly isReady: boolean })[] {
   const latest = Math.max(0, ...replicas.map(({ aliasesRevision }) => aliasesRevision));
@@ -91,7 +91,7 @@ export interface Readiness {
 
 /** Replicas with another base, or without the model, do not count: no alias of this base concerns them. */
 export function readinessOf(
-  replicas: readonly ReplicaStatus[],
+  replicas: readonly Pick<ReplicaStatus, 'models'>[],
   { model, base, adapter }: { readonly model: string; readonly base: string; readonly adapter: string },
 ): Readiness {
   const serving = replicas

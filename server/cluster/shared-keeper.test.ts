@@ -7,7 +7,7 @@ import { MillraceError } from '../../core/errors.ts';
 import { learningLayout } from '../../core/registry/learning-layout.ts';
 import type { FeedbackRequest } from '../feedback/feedback-request.ts';
 import { type Keeper, openKeeper } from '../feedback/keeper.ts';
-import { LocalShelf } from './local-shelf.ts';
+import { FakeShelf } from './fake-shelf.ts';
 import { sharedKeeper } from './shared-keeper.ts';
 import { SharedResponses } from './shared-responses.ts';
 import type { Shelf } from './shelf.ts';
@@ -37,7 +37,7 @@ async function start(origin: string, shelf: Shelf, maxCharacters = 10_000): Prom
   return { keeper: sharedKeeper(keeper, responses, () => {}), responses };
 }
 
-const newShelf = (): LocalShelf => new LocalShelf(100, () => performance.now());
+const newShelf = (): FakeShelf => new FakeShelf(100, () => performance.now());
 
 const responseOf = (id: string, answer = `answer ${id}, said to bob@example.com`) => ({
   id,

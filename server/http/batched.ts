@@ -3,14 +3,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { clientLeft } from '../observability/request-metrics.ts';
 import { accountOf, type Context } from './context.ts';
 import { errorTypeOf, failureOf } from './error-reply.ts';
+import { type Operation, recordOperation } from './operation-record.ts';
 import { whileConnected } from './while-connected.ts';
 
-export interface BatchedWork<T> {
+export interface BatchedWork<T> extends Operation {
   readonly operation: 'embeddings' | 'score';
-  readonly model: { readonly id: string; readonly version: string };
-  /** The model as the request names it. */
-  readonly name: string;
-  readonly promptTokens: number;
   run(signal: AbortSignal): Promise<T>;
 }
 
@@ -34,45 +31,6 @@ export async function batched<T>(
     throw error;
   } finally {
     reservation.settle(promptTokens);
-    record(context, request, work, { startMs, endMs: context.clock.nowMs(), status, errorType });
+    recordOperation(context, request, work, { startMs, status, errorType });
   }
-}
-
-interface BatchEnd {
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly status: number;
-  readonly errorType: string | null;
-}
-
-function record(
-  { metrics }: Context,
-  request: FastifyRequest,
-  { operation, model, name, promptTokens }: BatchedWork<unknown>,
-  { startMs, endMs, status, errorType }: BatchEnd,
-): void {
-  metrics.requests.record({
-    operation,
-    model: model.id,
-    version: model.version,
-    tenant: accountOf(request).tenant,
-    status,
-    tookMs: endMs - startMs,
-    queueMs: null,
-    ttftMs: null,
-    promptTokens: errorType === null ? promptTokens : 0,
-    completionTokens: 0,
-    finishes: [],
-  });
-  request.trace?.inference({
-    operation,
-    requestModel: name,
-    responseModel: model.id,
-    version: model.version,
-    startMs,
-    endMs,
-    inputTokens: promptTokens,
-    errorType,
-    generation: null,
-  });
 }

@@ -42,6 +42,7 @@ export const httpErrors: Readonly<Record<ErrorCode, HttpError>> = {
   rate_limited: tooMany('rate_limit_exceeded'),
   queue_full: tooMany('queue_full'),
   deadline_unmeetable: tooMany('deadline_unmeetable'),
+  adapters_busy: unavailable('adapters_busy'),
   engine_unavailable: unavailable('engine_unavailable'),
   engine_failed: unavailable('engine_failed'),
   engine_internal: internal,

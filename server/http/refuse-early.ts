@@ -7,6 +7,7 @@ import { MillraceError } from '../../core/errors.ts';
 import type { ServedGenerator } from '../completion/served-model.ts';
 import { accountOf, type Context } from './context.ts';
 import { errorTypeOf, failureOf } from './error-reply.ts';
+import { recordOperation } from './operation-record.ts';
 import { traceFields } from './request-watch.ts';
 
 export interface Asked {
@@ -27,41 +28,23 @@ export function refuseEarly(context: Context, request: FastifyRequest, asked: As
     account.checkConcurrency();
     context.admissionOf(model).check({ tenant, numSequences, promptTokens: 0 });
   } catch (error) {
-    if (error instanceof MillraceError) record(context, request, asked, { startMs, error });
+    if (error instanceof MillraceError) recordRefusal(context, request, asked, { startMs, error });
     throw error;
   }
 }
 
-function record(
-  { metrics, clock }: Context,
+/** Counts, logs and traces a refusal for which no engine was asked. */
+export function recordRefusal(
+  context: Context,
   request: FastifyRequest,
   { operation, model, name }: Asked,
   { startMs, error }: { readonly startMs: number; readonly error: MillraceError },
 ): void {
   const { tenant } = accountOf(request);
   const { status } = failureOf(error);
-  const endMs = clock.nowMs();
   const who = { operation, model: model.id, version: model.version, tenant, status };
-  metrics.requests.recordShed(model.id, error.code);
-  metrics.requests.record({
-    ...who,
-    tookMs: endMs - startMs,
-    queueMs: null,
-    ttftMs: null,
-    promptTokens: 0,
-    completionTokens: 0,
-    finishes: [],
-  });
+  context.metrics.requests.recordShed(model.id, error.code);
   request.log.info({ ...who, error: error.code, ...traceFields(request) }, 'generation');
-  request.trace?.inference({
-    operation,
-    requestModel: name,
-    responseModel: model.id,
-    version: model.version,
-    startMs,
-    endMs,
-    inputTokens: 0,
-    errorType: errorTypeOf(error),
-    generation: null,
-  });
+  const end = { startMs, status, errorType: errorTypeOf(error) };
+  recordOperation(context, request, { operation, model, name, promptTokens: 0 }, end);
 }

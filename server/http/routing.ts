@@ -1,5 +1,6 @@
 /** Which version answers a request, and what is remembered for it. */
 import { hash } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
 import { MillraceError } from '../../core/errors.ts';
 import type { ChatMessage } from '../../core/tokenizer/tokenizer.ts';
 import type { ServedGenerator } from '../completion/served-model.ts';
@@ -7,7 +8,8 @@ import type { Recollection } from '../memory/memory.ts';
 import type { Route } from '../rollout/rollout.ts';
 import { type Pin, parsePin } from '../rollout/version-id.ts';
 import type { Account } from './auth.ts';
-import type { Context, targetOf } from './context.ts';
+import { accountOf, type Context } from './context.ts';
+import { type Asked, recordRefusal } from './refuse-early.ts';
 
 /** The fields of a request that choose what answers it. */
 export interface Wishes {
@@ -15,37 +17,62 @@ export interface Wishes {
   readonly version?: string;
 }
 
-/** The scope is asked for by whoever wishes anything. Throws forbidden, version_not_found. */
-export async function routeOf(
-  context: Context,
-  account: Account,
-  { model, adapter }: ReturnType<typeof targetOf>,
-  options: { readonly wishes: Wishes | undefined; readonly stickyKey: string },
-): Promise<Route> {
-  const { wishes, stickyKey } = options;
-  if (wishes !== undefined) account.require('versions');
-  const { tenant } = account;
-  if (adapter !== null) return routeFor(context, { tenant, model, version: adapter });
-  if (wishes?.version !== undefined) return routeFor(context, { tenant, model, version: wishes.version });
-  const rollout = context.learning?.rollout;
-  if (rollout === undefined || !rollout.serves(model.id)) {
-    return { adapter: null, version: model.version, arm: null };
-  }
-  return rollout.resolve(model.id, tenant, stickyKey, null);
+export type Answer<T> = (route: Route) => T | Promise<T>;
+
+export interface Routable {
+  readonly asked: Asked;
+  /** An adapter that the model's name names; null: none. */
+  readonly adapter: string | null;
+  readonly wishes: Wishes | undefined;
+  /** What stays with one version while it is on trial. */
+  readonly stickyKey: string;
 }
 
-/** The route to a version that was asked for by name. Throws invalid_argument, version_not_found. */
-export async function routeFor(
-  { learning }: Context,
-  asked: { readonly tenant: string; readonly model: ServedGenerator; readonly version: string },
-): Promise<Route> {
-  const { tenant, model, version } = asked;
-  const pin = pinOf(version);
-  if (learning?.rollout.serves(model.id)) return learning.rollout.resolve(model.id, tenant, '', pin);
-  if (pin.adapter === null && (pin.base ?? model.version) === model.version) {
-    return { adapter: null, version: model.version, arm: null };
+/**
+ * Runs `answer` under the version that the request is for. The scope is asked for by whoever wishes anything. Throws
+ * forbidden, version_not_found, base_replaced, adapters_busy, and what loading and `answer` throw.
+ */
+export async function underRoute<T>(
+  context: Context,
+  request: FastifyRequest,
+  { asked, adapter, wishes, stickyKey }: Routable,
+  answer: Answer<T>,
+): Promise<T> {
+  const account = accountOf(request);
+  if (wishes !== undefined) account.require('versions');
+  const { tenant } = account;
+  const { model } = asked;
+  const version = adapter ?? wishes?.version ?? null;
+  const startMs = context.clock.nowMs();
+  try {
+    return await underVersion(context, { tenant, model, version, stickyKey }, answer);
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'adapters_busy')
+      recordRefusal(context, request, asked, { startMs, error });
+    throw error;
   }
-  throw new MillraceError('version_not_found', { version }, { param: 'millrace.version' });
+}
+
+export interface Versioned {
+  readonly tenant: string;
+  readonly model: ServedGenerator;
+  /** As requests name it; null: where the aliases point. */
+  readonly version: string | null;
+  readonly stickyKey: string;
+}
+
+/** Runs `answer` under a version. Throws invalid_argument, and as underRoute. */
+export async function underVersion<T>(
+  { learning }: Context,
+  { tenant, model, version, stickyKey }: Versioned,
+  answer: Answer<T>,
+): Promise<T> {
+  const pin = version === null ? null : pinOf(version);
+  if (learning?.rollout.serves(model.id))
+    return learning.rollout.answer({ model: model.id, tenant, stickyKey, pin }, answer);
+  if (pin === null || (pin.adapter === null && (pin.base ?? model.version) === model.version))
+    return answer({ adapter: null, version: model.version, arm: null });
+  throw new MillraceError('version_not_found', { version: version! }, { param: 'millrace.version' });
 }
 
 function pinOf(text: string): Pin {

@@ -4,7 +4,7 @@ import { runCompletion } from '../completion/completion.ts';
 import type { ServedGenerator } from '../completion/served-model.ts';
 import { type Context, generatorOf } from './context.ts';
 import { parseChat } from './openai/parse.ts';
-import { routeFor } from './routing.ts';
+import { underVersion } from './routing.ts';
 import { whileConnected } from './while-connected.ts';
 
 export interface DiffRequest {
@@ -54,21 +54,21 @@ interface Question {
 }
 
 /** Greedy, so that a difference is the version's. */
-async function answerOf(context: Context, question: Question): Promise<string> {
+function answerOf(context: Context, question: Question): Promise<string> {
   const { model, request, prompt, side, signal } = question;
   const { tenant, id, max_tokens = defaultTokens } = request;
-  const version = request[side];
-  const route = await routeFor(context, { tenant, model, version });
   const messages = [{ role: 'user' as const, content: prompt }];
   const body = { model: model.id, messages, temperature: 0, max_tokens };
-  const caller = { requestId: `${id}-${side}`, tenant, ...route };
-  const completion = await parseChat(body, { messages, known: null }, model, caller, context.limits);
-  let text = '';
-  const sink = {
-    delta: (delta: { readonly text: string }) => {
-      text += delta.text;
-    },
-  };
-  await runCompletion(completion, sink, signal, () => context.clock.nowMs());
-  return text;
+  return underVersion(context, { tenant, model, version: request[side], stickyKey: '' }, async (route) => {
+    const caller = { requestId: `${id}-${side}`, tenant, ...route };
+    const completion = await parseChat(body, { messages, known: null }, model, caller, context.limits);
+    let text = '';
+    const sink = {
+      delta: (delta: { readonly text: string }) => {
+        text += delta.text;
+      },
+    };
+    await runCompletion(completion, sink, signal, () => context.clock.nowMs());
+    return text;
+  });
 }

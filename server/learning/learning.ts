@@ -82,7 +82,7 @@ export interface Learning {
   /** Throws not_the_learner where another replica does what only one may. */
   requireLearner(): void;
   /** Null: it runs elsewhere. */
-  readonly trainer: Pick<LedTrainer, 'state' | 'pid' | 'restarts'> | null;
+  readonly trainer: Pick<LedTrainer, 'state' | 'pid' | 'restarts' | 'hangs'> | null;
   /** By id, or "imported". Throws version_not_found, invalid_argument, and what starting an engine throws. */
   moveBase(model: string, version: string): Promise<void>;
   /** What has learned one of the rows is not served any more, a base neither. Throws as moveBase; it can be tried again. */

@@ -1,7 +1,7 @@
 /** A trainer that runs while this server may train, which others decide on, too. */
 import type { TrainerProcess, TrainerState } from './trainer-process.ts';
 
-type Running = Pick<TrainerProcess, 'state' | 'pid' | 'restarts' | 'close'>;
+type Running = Pick<TrainerProcess, 'state' | 'pid' | 'restarts' | 'hangs' | 'close'>;
 
 export class LedTrainer {
   private readonly start: () => Running;
@@ -10,6 +10,7 @@ export class LedTrainer {
   private isClosed = false;
   /** Of trainers that have ended, those of this one's start not counted. */
   private earlierRestarts = 0;
+  private earlierHangs = 0;
   private changing: Promise<void> = Promise.resolve();
 
   constructor(start: () => Running) {
@@ -25,6 +26,9 @@ export class LedTrainer {
   }
   get restarts(): number {
     return this.earlierRestarts + (this.running?.restarts ?? 0);
+  }
+  get hangs(): number {
+    return this.earlierHangs + (this.running?.hangs ?? 0);
   }
 
   /** From the call on it trains, or does not: the next trainer starts when the one before has ended. */
@@ -49,6 +53,7 @@ export class LedTrainer {
     const ending = this.running!;
     this.running = null;
     this.earlierRestarts += ending.restarts;
+    this.earlierHangs += ending.hangs;
     await ending.close();
   }
 }

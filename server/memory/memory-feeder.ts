@@ -8,6 +8,7 @@ import { parseLogRecord } from '../../core/feedback/parse-record.ts';
 import { isBeyondLog, readPosition } from '../../core/feedback/read-position.ts';
 import type { LogRecord } from '../../core/feedback/record.ts';
 import { logStart, type Position } from '../../core/feedback/segments.ts';
+import { Pump } from '../../core/pump.ts';
 import { replaceFile } from '../../core/replace-file.ts';
 import type { Memory } from './memory.ts';
 
@@ -20,8 +21,9 @@ export interface FeederOptions {
   readonly onProblem: (message: string) => void;
 }
 
+/** Rows are told of, so that this finds only what was missed. */
+const pollMs = 60_000;
 const minRetryMs = 250;
-const maxRetryMs = 5_000;
 /** Of a row that fails by itself; an encoder or a disk that is not there is waited for. */
 const maxTries = 3;
 const expireEveryMs = 3_600_000;
@@ -30,11 +32,7 @@ export class MemoryFeeder {
   private readonly options: FeederOptions;
   private position: Position;
   private saved: Position;
-  private running: Promise<void> | null = null;
-  private isWanted = false;
-  private readonly closing = new AbortController();
-  private retry: NodeJS.Timeout | null = null;
-  private retryMs = minRetryMs;
+  private readonly pump: Pump;
   /** Failures of the row at the position. */
   private numTries = 0;
   private readonly expiry: NodeJS.Timeout;
@@ -44,58 +42,32 @@ export class MemoryFeeder {
     this.position = position;
     this.saved = position;
     this.expiry = setInterval(() => void this.expire(), expireEveryMs).unref();
+    // The encoder is restarting, or the disk is full: the rows are in the log and come again.
+    const onProblem = (message: string): void => options.onProblem(`memory waits: ${message}`);
+    this.pump = new Pump({ work: (signal) => this.advance(signal), pollMs, minRetryMs, onProblem });
   }
 
   static async open(options: FeederOptions): Promise<MemoryFeeder> {
-    const feeder = new MemoryFeeder(options, await startOf(options));
-    feeder.wake();
-    return feeder;
+    return new MemoryFeeder(options, await startOf(options));
   }
 
   /** There may be new rows. After a failure they wait for the next try. */
   wake(): void {
-    this.isWanted = true;
-    if (this.closing.signal.aborted || this.retry !== null) return;
-    this.running ??= this.run().finally(() => {
-      this.running = null;
-      if (this.isWanted) this.wake();
-    });
+    this.pump.wake();
   }
 
   async close(): Promise<void> {
-    this.closing.abort(new Error('it is closed'));
     clearInterval(this.expiry);
-    if (this.retry !== null) clearTimeout(this.retry);
-    await this.running;
-  }
-
-  private async run(): Promise<void> {
-    this.isWanted = false;
-    try {
-      while (!this.closing.signal.aborted && (await this.advance()));
-      this.retryMs = minRetryMs;
-    } catch (error) {
-      // The encoder is restarting, or the disk is full: the rows are in the log and come again.
-      if (!this.closing.signal.aborted) this.retryLater(error);
-    }
-  }
-
-  private retryLater(error: unknown): void {
-    this.options.onProblem(`memory waits: ${messageOf(error)}`);
-    this.retry = setTimeout(() => {
-      this.retry = null;
-      this.wake();
-    }, this.retryMs);
-    this.retryMs = Math.min(2 * this.retryMs, maxRetryMs);
+    await this.pump.close();
   }
 
   /** Whether there was anything. */
-  private async advance(): Promise<boolean> {
+  private async advance(signal: AbortSignal): Promise<boolean> {
     const read = await readLog(this.options.log, this.position, parseLogRecord);
     try {
       for (const { record, position } of read.records) {
-        this.closing.signal.throwIfAborted();
-        await this.take(record);
+        signal.throwIfAborted();
+        await this.take(record, signal);
         this.position = position;
         this.numTries = 0;
       }
@@ -105,7 +77,7 @@ export class MemoryFeeder {
     return read.records.length > 0;
   }
 
-  private async take(record: LogRecord): Promise<void> {
+  private async take(record: LogRecord, signal: AbortSignal): Promise<void> {
     const { memory, onProblem } = this.options;
     if (record.type === 'undo') {
       const { tenant, what, rows = [] } = record;
@@ -113,7 +85,6 @@ export class MemoryFeeder {
       await memory.forgetSource(tenant, of);
       return;
     }
-    const { signal } = this.closing;
     try {
       if (record.type === 'memory') await memory.take(record, signal);
       else await memory.learn(record, signal);

@@ -136,7 +136,7 @@ class EngineProcess implements InferenceEngine {
   close(): Promise<void> {
     const reason = 'the engine was closed';
     for (const { ready } of this.adapters.values())
-      ready.reject(new MillraceError('engine_internal', { reason }));
+      ready.reject(new MillraceError('engine_unavailable', { reason, retryAfterMs: 1_000 }));
     const closed = this.process.close();
     // At once, and not when the host has ended: who waits has little time left.
     this.endAll(reason);

@@ -15,7 +15,7 @@ export interface AliasedVersion {
 
 export interface LearningObserved {
   /** Null where it runs elsewhere. */
-  readonly trainer: { readonly state: string; readonly restarts: number } | null;
+  readonly trainer: { readonly state: string; readonly restarts: number; readonly hangs: number } | null;
   readonly aliases: readonly AliasedVersion[];
   /** Responses that were not kept, so that they can get no feedback. */
   readonly unkeptResponses: number;
@@ -221,6 +221,14 @@ export class LearningMetrics {
     instruments.readCounter(
       { name: 'millrace_trainer_restarts_total', help: 'Trainers started again', labels: [] },
       () => [[{}, trainer()?.restarts ?? 0]],
+    );
+    instruments.readCounter(
+      {
+        name: 'millrace_trainer_hangs_total',
+        help: 'Trainers that gave no sign of life and were ended',
+        labels: [],
+      },
+      () => [[{}, trainer()?.hangs ?? 0]],
     );
     instruments.readCounter(
       { name: 'millrace_training_seconds_total', help: 'Time in which train steps were run', labels: [] },

@@ -179,7 +179,7 @@ test('aliases and the trainer are read when they are asked for, of as many tenan
   const metrics = create({
     maxTenants: 1,
     learning: () => ({
-      trainer: { state: 'ready', restarts: 3 },
+      trainer: { state: 'ready', restarts: 3, hangs: 2 },
       aliases: [alias('a'), alias('b')],
       unkeptResponses: 2,
     }),
@@ -189,6 +189,7 @@ test('aliases and the trainer are read when they are asked for, of as many tenan
   assert.equal(valueIn(text, 'millrace_version_info', { tenant: 'b' }), undefined);
   assert.equal(valueIn(text, 'millrace_trainer_state', { state: 'ready' }), 1);
   assert.equal(valueIn(text, 'millrace_trainer_restarts_total'), 3);
+  assert.equal(valueIn(text, 'millrace_trainer_hangs_total'), 2);
   assert.equal(valueIn(text, 'millrace_unkept_responses_total'), 2);
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { noRedis, pause, RedisServer, until } from '../../test/redis/redis-server.ts';
-import { LocalLogStream } from '../cluster/local-log-stream.ts';
+import { FakeLogStream } from '../cluster/fake-log-stream.ts';
 import type { LogStream, StreamRead } from '../cluster/log-stream.ts';
 import { RedisLink } from './redis-link.ts';
 import { RedisLogStream } from './redis-log-stream.ts';
@@ -40,7 +40,7 @@ const subjects: readonly Subject[] = [
   {
     name: 'in one process',
     skip: false,
-    open: async () => new LocalLogStream(bound, () => performance.now()),
+    open: async () => new FakeLogStream(bound, () => performance.now()),
   },
   {
     name: 'in Redis',

@@ -1,8 +1,8 @@
 /** The aliases of all replicas, in one hash: the document, its revision, and the token it was last written under. */
 import type { Aliases } from '../../core/registry/aliases.ts';
-import { AliasesWatch } from '../cluster/aliases-watch.ts';
-import { aliasesText } from '../cluster/check-aliases.ts';
 import type { AliasesListener, Replaced, Replacing, SharedAliases } from '../cluster/shared-aliases.ts';
+import { AliasesWatch } from './aliases-watch.ts';
+import { aliasesText } from './check-aliases.ts';
 import { fenceKey } from './redis-leader-lock.ts';
 import type { RedisLink } from './redis-link.ts';
 import { redisScript } from './redis-script.ts';

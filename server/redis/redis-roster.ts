@@ -1,6 +1,7 @@
 /** The replicas of a deployment: when each was heard of, by Redis' clock, and what it said. */
-import { statusText } from '../cluster/check-status.ts';
+
 import { type LiveReplica, maxReplicas, type ReplicaStatus, type Roster } from '../cluster/roster.ts';
+import { statusText } from './check-status.ts';
 import type { RedisLink } from './redis-link.ts';
 import { redisScript } from './redis-script.ts';
 

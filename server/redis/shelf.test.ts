@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { noRedis, pause, RedisServer, until } from '../../test/redis/redis-server.ts';
-import { LocalShelf } from '../cluster/local-shelf.ts';
+import { FakeShelf } from '../cluster/fake-shelf.ts';
 import type { Shelf } from '../cluster/shelf.ts';
 import { RedisLink } from './redis-link.ts';
 import { RedisShelf } from './redis-shelf.ts';
@@ -30,7 +30,7 @@ const subjects: readonly { name: string; skip: string | false; open: () => Shelf
   {
     name: 'in one process',
     skip: false,
-    open: () => new LocalShelf(100, () => performance.now()),
+    open: () => new FakeShelf(100, () => performance.now()),
   },
   { name: 'in Redis', skip: noRedis, open: () => new RedisShelf(link, 'response') },
 ];
@@ -57,7 +57,7 @@ for (const { name, skip, open } of subjects) {
 }
 
 test('a shelf in one process is bounded', async () => {
-  const shelf = new LocalShelf(2, () => 0);
+  const shelf = new FakeShelf(2, () => 0);
   for (const name of ['a', 'b', 'c']) await shelf.put(name, name, 1_000);
   assert.deepEqual([await shelf.get('a'), await shelf.get('c')], [null, 'c']);
 });

@@ -16,7 +16,8 @@ export async function openAliasFile(path: string): Promise<AliasStore> {
   let aliases = await readAliases(path);
   return {
     read: async () => aliases,
-    async replace(_, next) {
+    async replace(before, next) {
+      if (before.revision !== aliases.revision) return false;
       await writeAliases(path, next);
       aliases = next;
       return true;

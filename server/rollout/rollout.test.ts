@@ -10,7 +10,8 @@ import { publishAdapter } from '../../core/registry/adapter-store.ts';
 import type { Aliases } from '../../core/registry/aliases.ts';
 import { learningLayout } from '../../core/registry/learning-layout.ts';
 import type { AdapterSource } from '../batching/engine.ts';
-import { Rollout } from './rollout.ts';
+import { Rollout, type Route } from './rollout.ts';
+import type { Pin } from './version-id.ts';
 import type { AliasMove } from './watched-move.ts';
 
 const base = `sha256:${'a'.repeat(64)}`;
@@ -89,14 +90,16 @@ async function publish(made: Made = {}): Promise<string> {
   return id;
 }
 
+const resolved = (rollout: Rollout, tenant: string, stickyKey: string, pin: Pin | null): Promise<Route> =>
+  rollout.answer({ model: 'm', tenant, stickyKey, pin }, (route) => route);
 const route = async (rollout: Rollout, tenant = 't', key = 'k') =>
-  (await rollout.resolve('m', tenant, key, null)).adapter;
+  (await resolved(rollout, tenant, key, null)).adapter;
 const aliasesOnDisk = (): Aliases => JSON.parse(readFileSync(learningLayout(root).aliases, 'utf8'));
 const refusedAs = (code: string) => (error: unknown) => error instanceof MillraceError && error.code === code;
 
 test('a tenant without versions is answered by the base, and the version says so', async () => {
   const rollout = await open(new Engine());
-  assert.deepEqual(await rollout.resolve('m', 't', 'k', null), {
+  assert.deepEqual(await resolved(rollout, 't', 'k', null), {
     adapter: null,
     version: shortBase,
     arm: 'stable',
@@ -109,7 +112,7 @@ test('a promoted version is in the engine before it answers, and answers its ten
   const id = await publish();
   await rollout.promote('m', 't', id);
   assert.deepEqual(engine.loaded, [id]);
-  assert.deepEqual(await rollout.resolve('m', 't', 'k', null), {
+  assert.deepEqual(await resolved(rollout, 't', 'k', null), {
     adapter: id,
     version: `${shortBase}+${id}`,
     arm: 'stable',
@@ -139,7 +142,7 @@ test("another tenant's, unknown and damaged versions are refused", async () => {
   }
   await assert.rejects(rollout.promote('m', 't', damaged), refusedAs('version_invalid'));
   await assert.rejects(
-    rollout.resolve('m', 't', 'k', { base: null, adapter: foreign }),
+    resolved(rollout, 't', 'k', { base: null, adapter: foreign }),
     refusedAs('version_not_found'),
   );
 });
@@ -150,7 +153,7 @@ test("a version of the tenant's own that needs another base is refused with the 
   const old = await publish({ base: otherBase });
   for (const asked of [
     () => rollout.promote('m', 't', old),
-    () => rollout.resolve('m', 't', 'k', { base: null, adapter: old }),
+    () => resolved(rollout, 't', 'k', { base: null, adapter: old }),
   ]) {
     await assert.rejects(asked(), (error: unknown) => {
       assert.ok(error instanceof MillraceError && error.code === 'base_replaced');
@@ -161,7 +164,7 @@ test("a version of the tenant's own that needs another base is refused with the 
   }
   assert.deepEqual(engine.loaded, []);
   await rollout.serve({ id: 'm', base: otherBase, shortBase: 'sha256:bbbbbbbbbbbb', engine });
-  assert.equal((await rollout.resolve('m', 't', 'k', { base: null, adapter: old })).adapter, old);
+  assert.equal((await resolved(rollout, 't', 'k', { base: null, adapter: old })).adapter, old);
 });
 
 test('rolling back goes the way back, version by version, down to the base', async () => {
@@ -200,7 +203,7 @@ test('a pinned request is answered by its version, whatever is stable', async ()
   const [old, stable] = [await publish(), await publish()];
   await rollout.promote('m', 't', stable);
   const pinned = async (pin: { base: string | null; adapter: string | null }) =>
-    (await rollout.resolve('m', 't', 'k', pin)).adapter;
+    (await resolved(rollout, 't', 'k', pin)).adapter;
   assert.equal(await pinned({ base: null, adapter: old }), old);
   assert.equal(await pinned({ base: shortBase, adapter: null }), null);
   await assert.rejects(
@@ -325,7 +328,7 @@ test('requests are routed within the new base from the very moment that the serv
   const id = await publish();
   await rollout.promote('m', 't', id);
   const answers: Promise<string>[] = [];
-  const ask = () => answers.push(rollout.resolve('m', 't', 'k', null).then(({ version }) => version));
+  const ask = () => answers.push(resolved(rollout, 't', 'k', null).then(({ version }) => version));
   ask();
   let onDisk = '';
   await rollout.serve(onOther(), () => {
@@ -379,7 +382,7 @@ test('many requests for a version that is not in the engine yet load it once', a
   const rollout = await open(engine);
   const id = await publish();
   const pin = { base: null, adapter: id };
-  await Promise.all(Array.from({ length: 8 }, () => rollout.resolve('m', 't', 'k', pin)));
+  await Promise.all(Array.from({ length: 8 }, () => resolved(rollout, 't', 'k', pin)));
   assert.deepEqual(engine.loaded, [id]);
 });
 

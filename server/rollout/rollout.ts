@@ -45,6 +45,15 @@ export interface Route {
   readonly arm: Arm | null;
 }
 
+export interface RouteQuestion {
+  readonly model: string;
+  readonly tenant: string;
+  /** What stays with one version while it is on trial. */
+  readonly stickyKey: string;
+  /** Null: where the aliases point. */
+  readonly pin: Pin | null;
+}
+
 export interface RolloutOptions {
   readonly layout: Pick<LearningLayout, 'aliases' | 'adapters'>;
   /** Sum of the ranks that an engine has room for. */
@@ -123,9 +132,9 @@ export class Rollout {
     });
   }
 
-  /** Loads a version, so that moving an alias to it waits for nothing. Throws as resolve. */
+  /** Loads a version, so that moving an alias to it waits for nothing. Throws as answer. */
   async warm(model: string, adapter: string): Promise<void> {
-    await this.models.get(model)?.residents.use(adapter);
+    await this.models.get(model)?.residents.during(adapter, () => {});
   }
 
   /** Digest of the base that is served; null for a model that is not rolled out. */
@@ -146,26 +155,19 @@ export class Rollout {
   }
 
   /**
-   * Throws version_not_found for a pin to what is not there or not the tenant's, base_replaced for one to what another base
-   * was needed for, and what loading throws.
+   * Runs `answer` under the version that a request is answered with, which is in the engine until that has ended. Throws
+   * version_not_found for a pin to what is not there or not the tenant's, base_replaced for one to what another base was
+   * needed for, and what loading and `answer` throw.
    */
-  async resolve(model: string, tenant: string, stickyKey: string, pin: Pin | null): Promise<Route> {
-    const served = this.models.get(model);
-    if (served === undefined) throw new Error(`${model} is not rolled out`);
-    const { shortBase } = served.model;
-    if (pin !== null) {
-      if (pin.base !== null && pin.base !== shortBase) throw notFound(pin.base);
-      if (pin.adapter !== null) await this.checkOwner(served, tenant, pin.adapter);
-      return this.routeTo(served, pin.adapter, null);
-    }
-    const { stable, canary } = this.of(model, tenant);
-    if (canary !== null && armOf(stickyKey, canary.adapter, canary.share) === 'canary') {
-      return this.routeTo(served, canary.adapter, 'canary');
-    }
-    return this.routeTo(served, stable, 'stable');
+  async answer<T>(asked: RouteQuestion, answer: (route: Route) => T | Promise<T>): Promise<T> {
+    const served = this.models.get(asked.model);
+    if (served === undefined) throw new Error(`${asked.model} is not rolled out`);
+    const { adapter, arm } = await this.choice(served, asked);
+    const route = { adapter, version: versionId(served.model.shortBase, adapter, null), arm };
+    return adapter === null ? answer(route) : served.residents.during(adapter, () => answer(route));
   }
 
-  /** Makes a version the tenant's stable one, once it is in the engine. Throws as resolve does for a pin, version_invalid. */
+  /** Makes a version the tenant's stable one, once it is in the engine. Throws as answer does for a pin, version_invalid. */
   async promote(
     model: string,
     tenant: string,
@@ -253,13 +255,18 @@ export class Rollout {
     return this.unwanted.isWanted(adapter, this.baseOf(model), this.of(model, tenant));
   }
 
-  private routeTo(
-    { model, residents }: Served,
-    adapter: string | null,
-    arm: Arm | null,
-  ): Promise<Route> | Route {
-    const route = { adapter, version: versionId(model.shortBase, adapter, null), arm };
-    return adapter === null ? route : residents.use(adapter).then(() => route);
+  private async choice(
+    served: Served,
+    { model, tenant, stickyKey, pin }: RouteQuestion,
+  ): Promise<Pick<Route, 'adapter' | 'arm'>> {
+    if (pin === null) {
+      const { stable, canary } = this.of(model, tenant);
+      const isCanary = canary !== null && armOf(stickyKey, canary.adapter, canary.share) === 'canary';
+      return isCanary ? { adapter: canary.adapter, arm: 'canary' } : { adapter: stable, arm: 'stable' };
+    }
+    if (pin.base !== null && pin.base !== served.model.shortBase) throw notFound(pin.base);
+    if (pin.adapter !== null) await this.checkOwner(served, tenant, pin.adapter);
+    return { adapter: pin.adapter, arm: null };
   }
 
   /** Returns the base within which it is ready. */
@@ -268,7 +275,7 @@ export class Rollout {
     if (served === undefined) throw new MillraceError('version_not_found', { version: String(adapter) });
     if (adapter !== null) {
       await this.checkOwner(served, tenant, adapter);
-      await served.residents.use(adapter);
+      await served.residents.during(adapter, () => {});
     }
     return served.model.base;
   }
@@ -326,7 +333,7 @@ const preloaded = 8;
 /** The newest tenants' versions are there at once, the others when they are asked for. */
 async function preload(residents: Residents, tenants: Tenants): Promise<void> {
   for (const { stable } of Object.values(tenants).slice(-preloaded))
-    if (stable !== null) await residents.use(stable).catch(() => {});
+    if (stable !== null) await residents.during(stable, () => {}).catch(() => {});
 }
 
 const notFound = (version: string): MillraceError => new MillraceError('version_not_found', { version });

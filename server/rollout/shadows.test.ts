@@ -4,6 +4,7 @@ import { createDeferred } from '../../core/deferred.ts';
 import { noTenantAliases } from '../../core/registry/aliases.ts';
 import { noStats } from '../batching/engine.ts';
 import type { ShadowAnswer } from './experiment/shadow.ts';
+import type { Route, RouteQuestion } from './rollout.ts';
 import { Shadows, type Shown } from './shadows.ts';
 
 const shown = { text: 'the same words', durationMs: 100 };
@@ -13,9 +14,9 @@ function open(options: { readonly shadow?: string | null; readonly maxMs?: numbe
   const asked: string[] = [];
   const rollout = {
     of: () => ({ ...noTenantAliases, shadow }),
-    resolve: async (_model: string, _tenant: string, _key: string, pin: object | null) => {
+    answer: async <T>({ pin }: RouteQuestion, answer: (route: Route) => T | Promise<T>): Promise<T> => {
       asked.push(JSON.stringify(pin));
-      return { adapter: shadow, version: 'v', arm: null };
+      return answer({ adapter: shadow, version: 'v', arm: null });
     },
   };
   const shadows = new Shadows({ rollout, maxMs: options.maxMs ?? 1_000 });

@@ -7,7 +7,7 @@ import { type ShadowAnswer, ShadowComparison, type ShadowReport } from './experi
 import type { Rollout } from './rollout.ts';
 
 export interface ShadowsOptions {
-  readonly rollout: Pick<Rollout, 'of' | 'resolve'>;
+  readonly rollout: Pick<Rollout, 'of' | 'answer'>;
   /** A shadow that takes longer counts as failed. */
   readonly maxMs: number;
 }
@@ -95,9 +95,9 @@ export class Shadows {
 
   private async answer(shown: Shown, adapter: string, signal: AbortSignal): Promise<ShadowAnswer> {
     const { model, tenant, base, again } = shown;
-    // Sees to it that the version is in the engine, and is of the base that has answered.
-    await this.options.rollout.resolve(model, tenant, '', { base, adapter });
-    return again(adapter, signal);
+    // Of the base that has answered.
+    const asked = { model, tenant, stickyKey: '', pin: { base, adapter } };
+    return this.options.rollout.answer(asked, () => again(adapter, signal));
   }
 
   private comparedOf(model: string, tenant: string, shadow: string): Compared {

@@ -102,8 +102,8 @@ async function publish(servers: readonly Server[], made: { rows?: string[]; pare
 }
 
 const noFetch = async (): Promise<void> => {};
-const stableOf = async ({ rollout }: Server): Promise<string | null> =>
-  (await rollout.resolve('m', 't', 'someone', null)).adapter;
+const stableOf = ({ rollout }: Server): Promise<string | null> =>
+  rollout.answer({ model: 'm', tenant: 't', stickyKey: 'someone', pin: null }, ({ adapter }) => adapter);
 
 test('a follower serves what was moved once it has adopted it, from its own engine', async () => {
   const shared = new Shared();

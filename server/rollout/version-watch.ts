@@ -2,6 +2,7 @@
 import { readLog } from '../../core/feedback/log-reader.ts';
 import { readPosition } from '../../core/feedback/read-position.ts';
 import type { Position } from '../../core/feedback/segments.ts';
+import { Pump } from '../../core/pump.ts';
 import type { VersionEvent } from '../../core/registry/learning-layout.ts';
 import { replaceFile } from '../../core/replace-file.ts';
 
@@ -21,60 +22,41 @@ export interface WatchOptions {
 
 const pollMs = 50;
 const defaultRetryMs = 500;
-const maxRetryMs = 5_000;
 /** An event that fails this often of itself is given up. */
 const maxAttempts = 6;
 
 export class VersionWatch {
   private readonly options: WatchOptions;
   private position: Position;
-  private timer: NodeJS.Timeout | null = null;
-  private running: Promise<void> = Promise.resolve();
-  private isClosed = false;
-  /** Of the event whose turn it is: how often it has failed, and how often of itself. */
-  private failures = 0;
+  private readonly pump: Pump;
+  /** How often the event whose turn it is has failed of itself. */
   private attempts = 0;
 
   private constructor(options: WatchOptions, position: Position) {
     this.options = options;
     this.position = position;
+    const { retryMs: minRetryMs = defaultRetryMs } = options;
+    const onProblem = (message: string): void => options.onProblem(`a version waits: ${message}`);
+    this.pump = new Pump({ work: (signal) => this.advance(signal), pollMs, minRetryMs, onProblem });
   }
 
   static async open(options: WatchOptions): Promise<VersionWatch> {
     const onDamage = (): void =>
       options.onProblem('the place in the log of versions is unknown: it is read again');
-    const watch = new VersionWatch(options, await readPosition(options.cursor, onDamage));
-    watch.schedule(0);
-    return watch;
+    return new VersionWatch(options, await readPosition(options.cursor, onDamage));
   }
 
-  async close(): Promise<void> {
-    this.isClosed = true;
-    if (this.timer !== null) clearTimeout(this.timer);
-    await this.running;
+  /** Waits for the event that is under way. */
+  close(): Promise<void> {
+    return this.pump.close();
   }
 
-  private schedule(delayMs: number): void {
-    if (this.isClosed) return;
-    this.timer = setTimeout(() => {
-      this.running = this.advance().then(
-        () => {
-          this.failures = 0;
-          this.schedule(pollMs);
-        },
-        (error: unknown) => {
-          this.options.onProblem(`a version waits: ${error instanceof Error ? error.message : error}`);
-          const { retryMs = defaultRetryMs } = this.options;
-          this.schedule(Math.min(maxRetryMs, retryMs * 2 ** this.failures++));
-        },
-      );
-    }, delayMs);
-  }
-
-  private async advance(): Promise<void> {
+  /** Whether there was anything. */
+  private async advance(signal: AbortSignal): Promise<boolean> {
     const { log, cursor, onEvent, isPassing = () => false } = this.options;
     const read = await readLog(log, this.position, (json) => json as VersionEvent);
     for (const { record, position } of read.records) {
+      if (signal.aborted) return false;
       try {
         await onEvent(record);
       } catch (error) {
@@ -85,6 +67,7 @@ export class VersionWatch {
       this.position = position;
       await replaceFile(cursor, JSON.stringify(position));
     }
+    return read.records.length > 0;
   }
 }
 

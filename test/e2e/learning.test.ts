@@ -202,3 +202,27 @@ test('a request that is not to be stored cannot be given feedback', { skip }, as
   const { error } = await call(`${server.url}/v1/feedback`, { response_id: id, kind: 'rating', value: 1 });
   assert.equal(error.code, 'response_not_found');
 });
+
+test('a trainer that is stopped is ended, and the next one goes on with what was said meanwhile', {
+  skip,
+}, async () => {
+  const { trainer } = await call(`${server.adminUrl}/admin/learning`);
+  process.kill(trainer.pid, 'SIGSTOP');
+  const asked = await ask('What is served on Mondays at the Fennick Library?');
+  const said = { response_id: asked.id, kind: 'correction', text: 'On Mondays the library serves pea soup.' };
+  const { id, durable } = await call(`${server.url}/v1/feedback`, said);
+  assert.equal(durable, true);
+  await until('another trainer is ready', async () => {
+    const now = (await call(`${server.adminUrl}/admin/learning`)).trainer;
+    return now.state === 'ready' && now.pid !== trainer.pid ? now : null;
+  });
+  const { hangs, restarts } = (await call(`${server.adminUrl}/admin/learning`)).trainer;
+  assert.deepEqual([hangs, restarts], [1, 1]);
+  assert.match(server.said(), /trainer: no sign of life for \d+ s; it is ended/);
+  assert.ok(!isAlive(trainer.pid));
+  // Whether it is learned, or refused by the gate, is another question.
+  await until(
+    'the row is decided on',
+    async () => ['trained', 'dropped'].includes((await fateOf(id)).state) || null,
+  );
+});

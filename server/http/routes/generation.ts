@@ -25,7 +25,7 @@ import {
 import { ChatBody, CompletionBody } from '../openai/schemas.ts';
 import { refuseUnsupported } from '../openai/unsupported.ts';
 import { refuseEarly } from '../refuse-early.ts';
-import { recall, routeOf, stickyKeyOf } from '../routing.ts';
+import { recall, stickyKeyOf, underRoute } from '../routing.ts';
 
 const nowSeconds = (): number => Math.floor(Date.now() / 1000);
 
@@ -42,37 +42,33 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
     async (request, reply) => {
       const { body } = request;
       const account = accountOf(request);
-      const target = targetOf(context, body.model);
-      const { model } = target;
+      const { model, adapter } = targetOf(context, body.model);
       const numSequences = body.n ?? 1;
-      refuseEarly(context, request, { operation: 'chat', model, name: body.model, numSequences });
+      const asked = { operation: 'chat', model, name: body.model, numSequences } as const;
+      refuseEarly(context, request, asked);
       const messages = messagesOf(body.messages);
       const stickyKey = stickyKeyOf(body.user, messages[0]!.content);
-      const route = await routeOf(context, account, target, { wishes: body.millrace, stickyKey });
-      const found = await recall(context, account, model, { wishes: body.millrace, messages });
-      const completion = await chatOf(context, body, {
-        account,
-        model,
-        route,
-        found,
-        messages,
-        id: request.id,
-      });
-      const stream = streamOptionsOf(body);
-      const formatter = chatFormatter(completion, nowSeconds(), { usage: stream?.includeUsage === true });
-      const said = { kind: 'chat' as const, messages };
-      const { version } = completion;
-      const answer = { id: formatter.id, model: model.id, route, version, said, stickyKey };
-      const onAnswer = keepOf(context, account, { store: body.store, answer });
-      const onOutcome = chatObserverOf(context, { completion, route, stickyKey });
-      return generate(context, request, reply, {
-        operation: 'chat',
-        completion,
-        formatter,
-        stream,
-        said,
-        onAnswer,
-        onOutcome,
+      const routable = { asked, adapter, wishes: body.millrace, stickyKey };
+      return underRoute(context, request, routable, async (route) => {
+        const found = await recall(context, account, model, { wishes: body.millrace, messages });
+        const posed = { account, model, route, found, messages, id: request.id };
+        const completion = await chatOf(context, body, posed);
+        const stream = streamOptionsOf(body);
+        const formatter = chatFormatter(completion, nowSeconds(), { usage: stream?.includeUsage === true });
+        const said = { kind: 'chat' as const, messages };
+        const { version } = completion;
+        const answer = { id: formatter.id, model: model.id, route, version, said, stickyKey };
+        const onAnswer = keepOf(context, account, { store: body.store, answer });
+        const onOutcome = chatObserverOf(context, { completion, route, stickyKey });
+        return generate(context, request, reply, {
+          operation: 'chat',
+          completion,
+          formatter,
+          stream,
+          said,
+          onAnswer,
+          onOutcome,
+        });
       });
     },
   );
@@ -83,8 +79,7 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
     async (request, reply) => {
       const { body } = request;
       const account = accountOf(request);
-      const target = targetOf(context, body.model);
-      const { model } = target;
+      const { model, adapter } = targetOf(context, body.model);
       const stream = streamOptionsOf(body);
       const echo = body.echo === true;
       if (stream !== null && echo && body.logprobs != null) {
@@ -92,25 +87,28 @@ export function generationRoutes(app: FastifyInstance, context: Context): void {
       }
       const numSequences = numSequencesOf(body);
       const operation = 'text_completion';
-      refuseEarly(context, request, { operation, model, name: body.model, numSequences });
+      const asked = { operation, model, name: body.model, numSequences } as const;
+      refuseEarly(context, request, asked);
       const stickyKey = stickyKeyOf(body.user, request.id);
-      const route = await routeOf(context, account, target, { wishes: body.millrace, stickyKey });
-      const caller = { requestId: request.id, tenant: account.tenant, ...route };
-      const completion = await parseCompletion(body, model, caller, context.limits);
-      const usage = stream?.includeUsage === true;
-      const formatter = completionFormatter(completion, nowSeconds(), { usage, echo });
-      const said = saidIn(body, model);
-      const { version } = completion;
-      const answer = said && { id: formatter.id, model: model.id, route, version, said, stickyKey };
-      const onAnswer = keepOf(context, account, { store: body.store, answer });
-      const onOutcome = observerOf(context, { completion, route, stickyKey });
-      const options = { operation, completion, formatter, stream, said, onAnswer, onOutcome } as const;
-      return generate(context, request, reply, options);
+      const routable = { asked, adapter, wishes: body.millrace, stickyKey };
+      return underRoute(context, request, routable, async (route) => {
+        const caller = { requestId: request.id, tenant: account.tenant, ...route };
+        const completion = await parseCompletion(body, model, caller, context.limits);
+        const usage = stream?.includeUsage === true;
+        const formatter = completionFormatter(completion, nowSeconds(), { usage, echo });
+        const said = saidIn(body, model);
+        const { version } = completion;
+        const answer = said && { id: formatter.id, model: model.id, route, version, said, stickyKey };
+        const onAnswer = keepOf(context, account, { store: body.store, answer });
+        const onOutcome = observerOf(context, { completion, route, stickyKey });
+        const options = { operation, completion, formatter, stream, said, onAnswer, onOutcome } as const;
+        return generate(context, request, reply, options);
+      });
     },
   );
 }
 
-interface Asked {
+interface Posed {
   readonly id: string;
   readonly account: Account;
   readonly model: ServedGenerator;
@@ -123,7 +121,7 @@ interface Asked {
 async function chatOf(
   context: Context,
   body: ChatBody,
-  { id, account, model, route, found, messages }: Asked,
+  { id, account, model, route, found, messages }: Posed,
 ): Promise<CompletionRequest> {
   const caller: Caller = { requestId: id, tenant: account.tenant, ...route };
   const plain = () => parseChat(body, { messages, known: null }, model, caller, context.limits);

@@ -6,7 +6,7 @@ import type { ServedModel } from '../../completion/served-model.ts';
 import { accountOf, type Context, targetOf } from '../context.ts';
 import { encodeTexts } from '../openai/parse.ts';
 import { DetokenizeBody, TokenizeBody } from '../openai/schemas.ts';
-import { routeFor } from '../routing.ts';
+import { underVersion } from '../routing.ts';
 
 export function modelRoutes(app: FastifyInstance, context: Context): void {
   const describe = (model: ServedModel) => ({
@@ -47,8 +47,11 @@ export function modelRoutes(app: FastifyInstance, context: Context): void {
       const { model, adapter } = targetOf(context, id);
       const { tenant } = accountOf(request);
       // What cannot be served is no model: this says of it what a completion would.
-      const { version } = await routeFor(context, { tenant, model, version: adapter! });
-      return { ...describe(model), id, version };
+      return underVersion(context, { tenant, model, version: adapter, stickyKey: '' }, ({ version }) => ({
+        ...describe(model),
+        id,
+        version,
+      }));
     },
   );
   app.post<{ Body: TokenizeBody }>(

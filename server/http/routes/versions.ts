@@ -34,7 +34,12 @@ function learningRoutes(app: FastifyInstance, context: Context): void {
   const state = ({ rollout, trainer, defaultModel }: Learning) => ({
     model: defaultModel,
     paused: rollout.isPaused,
-    trainer: { state: trainer?.state ?? 'elsewhere', pid: trainer?.pid ?? null },
+    trainer: {
+      state: trainer?.state ?? 'elsewhere',
+      pid: trainer?.pid ?? null,
+      restarts: trainer?.restarts ?? 0,
+      hangs: trainer?.hangs ?? 0,
+    },
     tenants: Object.fromEntries(
       rollout.tenantsOf(defaultModel).map((tenant) => [tenant, aliasView(rollout.of(defaultModel, tenant))]),
     ),

@@ -1,4 +1,4 @@
-/** A stream within one process: what the one in Redis does, in the same order, for tests and for a single machine. */
+/** A stream within one process: what the one in Redis does, in the same order, for tests. */
 import type { EntryState, LogStream, StreamEntry, StreamRead } from './log-stream.ts';
 
 interface Group {
@@ -13,7 +13,7 @@ interface Held {
   readonly text: string;
 }
 
-export class LocalLogStream implements LogStream {
+export class FakeLogStream implements LogStream {
   private readonly maxEntries: number;
   /** Monotonic, milliseconds. */
   private readonly nowMs: () => number;

@@ -1,4 +1,4 @@
-/** Observations within one process. */
+/** Observations within one process, for tests of what gives and takes them. */
 import { observationTexts } from './check-observations.ts';
 import type { ObservationChannel, Observed, Taken } from './observation-channel.ts';
 
@@ -8,7 +8,7 @@ interface Kept {
   readonly text: string;
 }
 
-export class MemoryObservations<T> implements ObservationChannel<T> {
+export class FakeObservations<T> implements ObservationChannel<T> {
   private readonly max: number;
   /** The oldest first. */
   private kept: Kept[] = [];

@@ -1,6 +1,6 @@
 /** Tells listeners of a document that changes elsewhere: asks for its revision again and again, and at once when hinted to. */
 import type { Aliases } from '../../core/registry/aliases.ts';
-import type { AliasesListener } from './shared-aliases.ts';
+import type { AliasesListener } from '../cluster/shared-aliases.ts';
 
 export interface WatchedAliases {
   /** Cheap; null when there is no document. */

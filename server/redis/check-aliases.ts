@@ -1,8 +1,8 @@
-/** What every implementation refuses, and how the document is written. */
+/** Which document is refused, and how one is written. */
 import { MillraceError } from '../../core/errors.ts';
 import { invariant } from '../../core/invariant.ts';
 import type { Aliases } from '../../core/registry/aliases.ts';
-import { maxAliasesBytes, type Replacing } from './shared-aliases.ts';
+import { maxAliasesBytes, type Replacing } from '../cluster/shared-aliases.ts';
 
 /** Throws invalid_argument for one that is too large. */
 export function aliasesText(

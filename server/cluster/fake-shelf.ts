@@ -1,7 +1,7 @@
-/** A shelf within one process. Bounded; the oldest go. */
+/** A shelf within one process, for tests. Bounded; the oldest go. */
 import type { Shelf } from './shelf.ts';
 
-export class LocalShelf implements Shelf {
+export class FakeShelf implements Shelf {
   private readonly maxTexts: number;
   /** Monotonic, milliseconds. */
   private readonly nowMs: () => number;

@@ -8,11 +8,13 @@ export interface PumpOptions {
   readonly work: (signal: AbortSignal) => Promise<boolean>;
   /** Between looks where nobody wakes it. */
   readonly pollMs: number;
+  /** From a failure to the next try; then twice as long each time. */
+  readonly minRetryMs?: number;
   /** Hears of a failure that does not pass within a second, and once a minute that it still is one. */
   readonly onProblem: (message: string) => void;
 }
 
-const minRetryMs = 100;
+const defaultMinRetryMs = 100;
 const maxRetryMs = 5_000;
 const tellAfterMs = 1_000;
 const tellEveryMs = 60_000;
@@ -25,14 +27,19 @@ export class Pump {
   private running: Promise<void> | null = null;
   private isWanted = false;
   private timer: NodeJS.Timeout | null = null;
-  private retryMs = minRetryMs;
+  private retryMs: number;
   /** When the work that failed first was begun. */
   private failingSinceMs: number | null = null;
   private toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: PumpOptions) {
     this.options = options;
+    this.retryMs = this.minRetryMs;
     this.wake();
+  }
+
+  private get minRetryMs(): number {
+    return this.options.minRetryMs ?? defaultMinRetryMs;
   }
 
   /** There may be work. After a failure it waits for the next try. */
@@ -87,7 +94,7 @@ export class Pump {
     this.numFailures = 0;
     this.failingSinceMs = null;
     this.toldMs = Number.NEGATIVE_INFINITY;
-    this.retryMs = minRetryMs;
+    this.retryMs = this.minRetryMs;
   }
 
   private backOff(): number {

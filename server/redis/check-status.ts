@@ -1,6 +1,6 @@
-/** What every roster refuses, and how a status is written. */
+/** Which status is refused, and how one is written. */
 import { MillraceError } from '../../core/errors.ts';
-import { maxStatusBytes, type ReplicaStatus } from './roster.ts';
+import { maxStatusBytes, type ReplicaStatus } from '../cluster/roster.ts';
 
 /** Throws invalid_argument for one that is too large. */
 export function statusText(status: ReplicaStatus): string {
