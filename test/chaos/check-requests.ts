@@ -42,7 +42,7 @@ function mayBreak({ kind, fromMs, toMs }: Outage, { startMs, endMs, status }: No
 }
 
 /** The same version says the same to the same prompt: of two greedy answers one begins with the other. */
-function contradictions(noted: readonly Noted[]): string[] {
+export function contradictions(noted: readonly Noted[]): string[] {
   const longest = new Map<string, string>();
   const complaints: string[] = [];
   for (const { what, ending } of noted) {

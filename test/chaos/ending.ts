@@ -16,6 +16,9 @@ export type Ending =
   /** The server broke its word: cut off without saying so, ended twice, not in the shape that was promised. */
   | { readonly kind: 'wrong'; readonly reason: string };
 
+/** Of an answer. */
+export const mixedVersions = 'two versions in one answer';
+
 const wrong = (reason: string): Ending => ({ kind: 'wrong', reason });
 
 export function endingOf(heard: Heard): Ending {
@@ -43,6 +46,8 @@ function answerOf({ headers, text }: Heard): Ending {
   if (choice !== undefined && typeof choice.finish_reason !== 'string')
     return wrong('an answer without a reason for its end');
   const version = (headers['x-millrace-version'] as string | undefined) ?? null;
+  const { system_fingerprint: fingerprint } = body;
+  if (fingerprint !== undefined && fingerprint !== version) return wrong(mixedVersions);
   return { kind: 'answer', version, text: choice?.message?.content ?? choice?.text ?? '', id: body.id ?? '' };
 }
 
@@ -64,8 +69,7 @@ function streamEnding({ headers, text }: Heard): Ending {
   const finishes = chunks.filter((chunk) => chunk?.choices?.[0]?.finish_reason != null).length;
   if (finishes !== 1) return wrong(`a stream with ${finishes} reasons for its end`);
   const version = headers['x-millrace-version'] as string;
-  if (chunks.some((chunk) => chunk?.system_fingerprint !== version))
-    return wrong('two versions in one stream');
+  if (chunks.some((chunk) => chunk?.system_fingerprint !== version)) return wrong(mixedVersions);
   const said = chunks.map((chunk) => chunk?.choices?.[0]?.text ?? chunk?.choices?.[0]?.delta?.content ?? '');
   return { kind: 'answer', version, text: said.join(''), id: chunks[0]?.id ?? '' };
 }

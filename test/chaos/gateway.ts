@@ -28,6 +28,8 @@ export interface Outage {
 const startMs = 20_000;
 const endMs = 15_000;
 const retryMs = 300;
+/** In a row, of starts that nothing was done to. */
+const maxFailedStarts = 5;
 const maxSaid = 400_000;
 
 export class Gateway {
@@ -59,11 +61,11 @@ export class Gateway {
     return this.child?.pid ?? null;
   }
 
-  /** Resolves when it serves; from then on it is started again whenever it has ended. */
+  /** Resolves when it serves; from then on it is started again whenever it has ended. Throws when it cannot be started. */
   async start(): Promise<void> {
     this.isWanted = true;
     const served = await this.launch();
-    this.supervision = this.supervise(served);
+    this.supervision = this.supervise(served).catch((error: Error) => this.tell(error.message));
   }
 
   childOf(role: Role): number | null {
@@ -114,9 +116,9 @@ export class Gateway {
     }
   }
 
-  /** Tries until it serves. */
+  /** Tries until it serves. Throws after too many failures. */
   private async launch(): Promise<Served> {
-    for (;;) {
+    for (let numFailed = 0; numFailed < maxFailedStarts; ) {
       this.isExpected = false;
       try {
         const served = await this.spawn();
@@ -127,10 +129,14 @@ export class Gateway {
         for (const outage of this.outages) outage.toMs = Math.min(outage.toMs, nowMs);
         return served;
       } catch (error) {
-        if (!this.isExpected && !this.mayFail) this.tell(`${this.name} did not start: ${error}`);
+        if (!this.isExpected && !this.mayFail) {
+          numFailed++;
+          this.tell(`${this.name} did not start: ${error}`);
+        }
         await sleep(retryMs);
       }
     }
+    throw new Error(`${this.name} is given up after ${maxFailedStarts} starts that failed`);
   }
 
   private spawn(): Promise<Served> {

@@ -59,7 +59,7 @@ export interface RunningProxy {
 const startMs = 10_000;
 const stopMs = 5_000;
 
-/** In front of one replica or two. Resolves when it accepts connections. */
+/** In front of as many replicas as there are ports. Resolves when it accepts connections. */
 export async function startProxy(kind: ProxyKind, replicas: readonly number[]): Promise<RunningProxy> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-proxy-'));
   const port = await freePort();
@@ -84,19 +84,25 @@ export async function startProxy(kind: ProxyKind, replicas: readonly number[]): 
   return { port, stop };
 }
 
-/** What the page shows, with these ports; the line of a second replica goes where there is one only. */
-function configurationOf({ language }: ProxyKind, port: number, [first, second]: readonly number[]): string {
+/** What the page shows, with these ports; the line of the second replica is there once for each beyond the first. */
+function configurationOf({ language }: ProxyKind, port: number, replicas: readonly number[]): string {
+  const [first, ...others] = replicas;
   const page = readFileSync(join(repoRoot, 'docs', 'proxies.md'), 'utf8');
   const shown = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(page)?.[1];
   if (shown === undefined) throw new Error(`docs/proxies.md has no block of ${language}`);
+  const linesOf = (line: string): string[] =>
+    /\b8090\b/.test(line) ? others.map((other, index) => ofReplica(line, other, index)) : [line];
   return shown
     .split('\n')
-    .filter((line) => second !== undefined || !/\b8090\b/.test(line))
+    .flatMap(linesOf)
     .join('\n')
     .replace(/\b8000\b/g, String(port))
-    .replace(/\b8080\b/g, String(first))
-    .replace(/\b8090\b/g, String(second));
+    .replace(/\b8080\b/g, String(first));
 }
+
+/** HAProxy's servers have names. */
+const ofReplica = (line: string, port: number, index: number): string =>
+  line.replace(/\b8090\b/g, String(port)).replace('server two ', `server two${index} `);
 
 /** Nothing listens there now. */
 function freePort(): Promise<number> {
