@@ -64,6 +64,12 @@ export class FakeLogStream implements LogStream {
     };
   }
 
+  async forget(name: string): Promise<boolean> {
+    const wasGiven = (this.groups.get(name)?.delivered ?? 0) > 0;
+    this.groups.delete(name);
+    return wasGiven;
+  }
+
   async acknowledge(name: string, ids: readonly string[]): Promise<void> {
     for (const id of ids) this.groups.get(name)?.pending.delete(numberOf(id));
   }

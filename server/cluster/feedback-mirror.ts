@@ -1,6 +1,8 @@
 /** The feedback log of this replica goes to all others, and theirs comes here. */
 import { join } from 'node:path';
+import { readLog } from '../../core/feedback/log-reader.ts';
 import type { LogRecord } from '../../core/feedback/record.ts';
+import { logStart } from '../../core/feedback/segments.ts';
 import type { LearningLayout } from '../../core/registry/learning-layout.ts';
 import { within } from '../../core/within.ts';
 import type { Keeper } from '../feedback/keeper.ts';
@@ -10,6 +12,7 @@ import { LogResend } from './log-resend.ts';
 import { LogSender } from './log-sender.ts';
 import type { LogStream } from './log-stream.ts';
 import type { MirrorOptions } from './mirror-options.ts';
+import { originOf } from './origin.ts';
 import { UnsentRows } from './unsent-rows.ts';
 
 export interface FeedbackMirrorOptions extends MirrorOptions {
@@ -65,6 +68,7 @@ export async function openFeedbackMirror(options: FeedbackMirrorOptions): Promis
     name,
     log: layout.feedback,
     cursor: join(layout.cursors, 'feedback-resent.json'),
+    askers: join(layout.cursors, 'feedback-resent-for.json'),
     pollMs: sendPollMs,
     minIntervalMs: options.minResendIntervalMs ?? defaultResendIntervalMs,
   });
@@ -72,11 +76,14 @@ export async function openFeedbackMirror(options: FeedbackMirrorOptions): Promis
     ...options,
     name,
     cursor: join(layout.cursors, 'feedback-received'),
+    isEmpty: await isEmptyLog(layout.feedback),
+    takesOwn: true,
     async onGap() {
       await options.stream.append([resendRequest(options.origin)], null);
     },
     async append(received, signal) {
-      if (received.some(isResendRequest)) await resend.ask();
+      const askers = received.filter(isResendRequest).map(originOf);
+      for (const by of askers) if (by !== options.origin) await resend.ask(String(by));
       const others = received.filter((record) => !isResendRequest(record));
       const records = others.filter(isLogRecord);
       if (records.length < others.length)
@@ -101,6 +108,9 @@ export async function openFeedbackMirror(options: FeedbackMirrorOptions): Promis
     },
   };
 }
+
+const isEmptyLog = async (folder: string): Promise<boolean> =>
+  (await readLog(folder, logStart, (json) => json as object)).records.length === 0;
 
 /** What a replica of another version may send is left out where it would harm whoever reads the log. */
 function isLogRecord(record: LogRecord): boolean {

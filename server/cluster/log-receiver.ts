@@ -19,6 +19,10 @@ export interface LogReceiverOptions<T extends object> {
   readonly origin: string;
   /** Makes them durable, in order, and drops those that are there. What fails comes again. */
   readonly append: (records: readonly T[], signal: AbortSignal) => Promise<void>;
+  /** Nothing is in the log here, whatever the file says. */
+  readonly isEmpty?: boolean;
+  /** Records of this replica itself are known again by `append`, so that those that it has lost may come back. */
+  readonly takesOwn?: boolean;
   /** Is called when entries are missing here, also to a replica that is new, and again when it failed. */
   readonly onGap?: () => Promise<void>;
   readonly pollMs: number;
@@ -41,6 +45,11 @@ export class LogReceiver<T extends object> {
   private which: 'pending' | 'new' = 'pending';
   private sweptMs = Number.NEGATIVE_INFINITY;
   private hasGap = false;
+  /** Nothing is known here of what was read before: it is new, or has lost its folder. All that there is comes again. */
+  private readonly beginsAnew: boolean;
+  private hasBegun: boolean;
+  /** Only from then on the file says how far it is: until then a start begins anew once more. */
+  private isCaughtUp: boolean;
   /** Id of the last entry that was acknowledged. */
   private last: string | null;
   private saved: string | null;
@@ -50,6 +59,8 @@ export class LogReceiver<T extends object> {
     this.options = options;
     this.last = last;
     this.saved = last;
+    this.beginsAnew = last === null;
+    [this.hasBegun, this.isCaughtUp] = [!this.beginsAnew, !this.beginsAnew];
     this.pump = new Pump({
       pollMs: options.pollMs,
       work: (signal) => this.advance(signal),
@@ -58,7 +69,8 @@ export class LogReceiver<T extends object> {
   }
 
   static async open<T extends object>(options: LogReceiverOptions<T>): Promise<LogReceiver<T>> {
-    return new LogReceiver(options, await readIfThere(options.cursor));
+    const isEmpty = options.isEmpty ?? false;
+    return new LogReceiver(options, isEmpty ? null : await readIfThere(options.cursor));
   }
 
   /** Whether it takes what comes at present. */
@@ -79,31 +91,55 @@ export class LogReceiver<T extends object> {
   private async advance(signal: AbortSignal): Promise<boolean> {
     const { which } = this;
     this.which = 'pending';
+    if (!this.hasBegun) await this.beginAnew();
     if (this.hasGap) await this.options.onGap?.();
     this.hasGap = false;
     const any = await this.take(which, signal);
     this.which = any ? which : 'new';
     if (any || which === 'pending') return true;
+    this.isCaughtUp = true;
+    if (this.saved === null) await this.save();
     await this.sweep();
     return false;
   }
 
+  /** A group that was given more than this replica knows of would never be given it again. */
+  private async beginAnew(): Promise<void> {
+    const { stream, origin, name, onProblem } = this.options;
+    if (await stream.forget(origin)) {
+      const what = 'all that the stream holds is read again';
+      onProblem(
+        `${name}: nothing is here of what this replica had read before, as after the loss of its volume: ${what}`,
+      );
+      if (await stream.isCut()) this.tellOfCut();
+    }
+    this.hasBegun = true;
+  }
+
+  private tellOfCut(): void {
+    const { name, onProblem, onGap } = this.options;
+    const rest = onGap === undefined ? 'is missing here' : 'is asked of the other replicas';
+    onProblem(`${name}: the stream does not reach back to its beginning: what was dropped from it ${rest}`);
+  }
+
   private async take(which: 'pending' | 'new', signal: AbortSignal): Promise<boolean> {
-    const { stream, origin, append } = this.options;
+    const { stream, origin, append, takesOwn = false } = this.options;
     const read = await stream.read(origin, which, maxEntries);
     const { entries } = read;
     if (await this.hasMissed(read)) this.noteGap();
     if (read.isNew && this.last === null && (await stream.isCut())) this.hasGap = true;
     if (entries.length === 0) return false;
-    const records = entries.flatMap((entry) => this.parse(entry)).filter((each) => originOf(each) !== origin);
+    const isOther = (record: T): boolean => originOf(record) !== origin;
+    const isWanted = (record: T): boolean => isOther(record) || (takesOwn && this.beginsAnew);
+    const records = entries.flatMap((entry) => this.parse(entry)).filter(isWanted);
     if (records.length > 0) await append(records, signal);
     await stream.acknowledge(
       origin,
       entries.map(({ id }) => id),
     );
-    this.numReceived += records.length;
+    this.numReceived += records.filter(isOther).length;
     this.last = entries.at(-1)!.id;
-    if (performance.now() - this.savedMs >= saveEveryMs) await this.save();
+    if (this.saved === null || performance.now() - this.savedMs >= saveEveryMs) await this.save();
     return true;
   }
 
@@ -115,7 +151,7 @@ export class LogReceiver<T extends object> {
 
   private async save(): Promise<void> {
     this.savedMs = performance.now();
-    if (this.last === null || this.last === this.saved) return;
+    if (!this.isCaughtUp || this.last === null || this.last === this.saved) return;
     await replaceFile(this.options.cursor, this.last);
     this.saved = this.last;
   }

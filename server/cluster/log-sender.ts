@@ -6,7 +6,7 @@ import { readLog } from '../../core/feedback/log-reader.ts';
 import type { Position } from '../../core/feedback/segments.ts';
 import { Pump } from '../../core/pump.ts';
 import { type LogStream, maxAppend } from './log-stream.ts';
-import { isOwn, stamped } from './origin.ts';
+import { isOwn, originOf, stamped } from './origin.ts';
 import { pause } from './pause.ts';
 import {
   type Mark,
@@ -29,6 +29,8 @@ export interface LogSenderOptions {
   readonly origin: string;
   /** Between looks at a log whose writer does not wake the sender. */
   readonly pollMs: number;
+  /** Replicas whose lines are sent beside those of this one. */
+  readonly others?: ReadonlySet<string>;
   /** Is done before a line is sent, and again when it failed. May be called more than once for a line. */
   readonly before?: (record: object) => Promise<void>;
   /** After each batch, so that readers keep up with a log that is sent from its beginning. */
@@ -98,10 +100,12 @@ export class LogSender {
   /** Whether there was anything. */
   private async advance(signal: AbortSignal): Promise<boolean> {
     if (performance.now() - this.checkedMs >= checkEveryMs) await this.check();
-    const { log, origin } = this.options;
+    const { log, origin, others } = this.options;
+    const isSent = (record: object): boolean =>
+      isOwn(record, origin) || (others?.has(originOf(record) as string) ?? false);
     const read = await readLog(log, this.place.position, (json) => json as object);
     const lines = read.records.flatMap(({ record, position }) =>
-      isOwn(record, origin) ? [{ record, text: stamped(record, origin), position }] : [],
+      isSent(record) ? [{ record, text: stamped(record, origin), position }] : [],
     );
     for (const batch of batchesOf(lines.filter((line) => this.fits(line)))) {
       for (const { record } of batch) await this.options.before?.(record);

@@ -38,6 +38,8 @@ export interface LogStream {
    * not known begins with all that the stream still holds.
    */
   read(group: string, which: 'pending' | 'new', maxEntries: number): Promise<StreamRead>;
+  /** The group is not known any more. Whether it had been given anything. */
+  forget(group: string): Promise<boolean>;
   acknowledge(group: string, ids: readonly string[]): Promise<void>;
   /** Removes groups that have not read for so long. Returns their names. */
   dropGroups(idleMs: number): Promise<string[]>;

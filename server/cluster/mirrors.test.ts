@@ -296,6 +296,34 @@ test('what a replica has missed while it was away for longer than the stream rea
   assert.equal(a.mirror.resend.numResends, 0, 'also for the next start');
 });
 
+test('a replica that has lost its folder gets all back: what others took, and what it took itself, also out of the logs of the others', async () => {
+  const stream = new FakeLogStream(100, () => performance.now());
+  const [a, b] = [await start('a', stream), await start('b', stream)];
+  await b.close();
+  const ofB = newLayout();
+  const early = await start('b', stream, ofB);
+  const own = await give(early, lesson('question of b', 'answer of b'));
+  await until(async () => (await contentOf(a.layout.feedback)).length === 1, 'a has the row of b');
+  for (let n = 0; n < 150; n++) await give(a, lesson(`question ${n}`, `answer ${n}`));
+  await until(async () => (await contentOf(ofB.feedback)).length === 151, 'b has all', 10_000);
+  await early.close();
+  const lost = newLayout();
+  const back = await start('b', stream, lost);
+  await until(async () => (await contentOf(lost.feedback)).length === 151, 'all of it is back', 10_000);
+  const rows = (await contentOf<LogRecord>(lost.feedback)).map(({ id }) => id);
+  assert.equal(new Set(rows).size, 151);
+  assert.ok(rows.includes(own), 'the row that only the log of a had');
+  assert.ok(back.problems.some((problem) => problem.includes('after the loss of its volume')));
+  assert.ok(back.problems.some((problem) => problem.includes('does not reach back to its beginning')));
+  assert.equal((await contentOf(a.layout.feedback)).length, 151, 'a has nothing twice');
+  await until(() => existsSync(join(lost.cursors, 'feedback-received')), 'how far it is stands on disk');
+  await back.close();
+  const again = await start('b', stream, lost);
+  await give(a, lesson('question of now', 'answer of now'));
+  await until(async () => (await contentOf(lost.feedback)).length === 152, 'it goes on');
+  assert.deepEqual(again.problems, []);
+});
+
 interface Fetching extends VersionSource {
   readonly asked: VersionRef[];
   failure: Error | null;

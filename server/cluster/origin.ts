@@ -6,4 +6,5 @@ export const originOf = (record: object): unknown => (record as { readonly origi
 export const isOwn = (record: object, self: string): boolean => (originOf(record) ?? self) === self;
 
 /** As it goes to others. */
-export const stamped = (record: object, self: string): string => JSON.stringify({ ...record, origin: self });
+export const stamped = (record: object, self: string): string =>
+  JSON.stringify({ ...record, origin: originOf(record) ?? self });

@@ -144,6 +144,20 @@ for (const { name, skip, open } of subjects) {
       assert.ok((await stream.append(['c'], first)) !== null);
     });
 
+    test('forgets a group that it is told to, and says whether that had been given anything', async () => {
+      const stream = await open();
+      assert.equal(await stream.forget('one'), false, 'there is not even a stream');
+      await append(stream, ['a', 'b']);
+      assert.equal(await stream.forget('one'), false);
+      await stream.read('one', 'pending', 9);
+      assert.equal(await stream.forget('one'), false, 'it was made, and given nothing');
+      await stream.read('one', 'new', 9);
+      await stream.read('other', 'new', 9);
+      assert.equal(await stream.forget('one'), true);
+      assert.deepEqual(textsOf(await stream.read('one', 'new', 9)), ['a', 'b'], 'it begins anew');
+      assert.deepEqual(textsOf(await stream.read('other', 'new', 9)), []);
+    });
+
     test('forgets groups that do not read, and those only', async () => {
       const stream = await open();
       assert.deepEqual(await stream.dropGroups(0), [], 'there is not even a stream');

@@ -38,10 +38,9 @@ return id`);
 const stateScript = redisScript(`${ofEntry}
 return stateOf(ARGV[2], ARGV[1])`);
 
-/** KEYS: stream. ARGV: group. Makes it where there is none, which isNew tells; delivered is the last id that it was given. */
-const ofGroup = `
+/** KEYS: stream. ARGV: group. The last id that it was given; nothing where there is no such group. */
+const lookUpGroup = `
 local delivered
-local isNew = 0
 if redis.call('EXISTS', KEYS[1]) == 1 then
   for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
     local name, id
@@ -51,7 +50,11 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
     end
     if name == ARGV[1] then delivered = id end
   end
-end
+end`;
+
+/** Makes it where there is none, which isNew tells. */
+const ofGroup = `${lookUpGroup}
+local isNew = 0
 if not delivered then
   redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
   delivered = '0-0'
@@ -74,6 +77,11 @@ for _, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', ARGV
   table.insert(found, entry[1] or {pending[1], {}})
 end
 return {isNew, found}`);
+
+/** KEYS: stream. ARGV: group. */
+const forgetScript = redisScript(`${lookUpGroup}
+if delivered then redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1]) end
+return delivered and delivered ~= '0-0' and 1 or 0`);
 
 /** KEYS: stream. ARGV: idle time, ms. */
 const dropScript = redisScript(`
@@ -134,6 +142,10 @@ export class RedisLogStream implements LogStream {
     const [isNew, isGone, delivered, oldest, entries] = reply;
     const isBehind = isGone === 1 && oldest !== '' && isLater(oldest, delivered);
     return { entries: entries.map(entryOf), isBehind, isNew: isNew === 1 };
+  }
+
+  async forget(group: string): Promise<boolean> {
+    return (await this.evaluate(forgetScript, group)) === 1;
   }
 
   async acknowledge(group: string, ids: readonly string[]): Promise<void> {

@@ -148,6 +148,39 @@ describe('feedback of replicas', { skip: noRedis }, () => {
     }
   });
 
+  test('comes back to a replica that has lost its volume and keeps its name, its own rows too', async () => {
+    const server = await RedisServer.start();
+    const [a, b] = [new Replica('a', server.url), new Replica('b', server.url)];
+    try {
+      await Promise.all([a.start(), b.start()]);
+      for (let n = 0; n < 200; n++) [a, b][n % 2]!.give(`row ${n}`);
+      await until(() => a.acknowledged.length + b.acknowledged.length === 200, 'all is taken');
+      const all = [...a.acknowledged, ...b.acknowledged];
+      for (const replica of [a, b]) await until(holds(replica, all), 'both have all');
+      await b.kill();
+      rmSync(b.dir, { recursive: true });
+      mkdirSync(learningLayout(b.dir).cursors, { recursive: true });
+      a.give('while it was away');
+      await b.start();
+      // It takes feedback at once, and is killed in the midst of coming back.
+      b.give('while it comes back');
+      await pause(50);
+      await b.kill();
+      await b.start();
+      await until(() => a.acknowledged.length === 101, 'the others take feedback');
+      await until(holds(b, [...all, ...a.acknowledged]), 'all of it is there again', 10_000);
+      await until(holds(a, b.acknowledged), 'and goes out as ever');
+      for (const replica of [a, b]) {
+        const rows = await replica.rows();
+        assert.equal(new Set(rows).size, rows.length, 'each once');
+      }
+      assert.ok(b.problems.some((problem) => problem.includes('after the loss of its volume')));
+    } finally {
+      for (const replica of [a, b]) await replica.kill();
+      await server.close();
+    }
+  });
+
   test('is refused by a replica whose disk is full, waits for it in the stream, and comes when there is room', async (context) => {
     if (spawnSync('bash', ['-c', 'true']).status !== 0)
       return context.skip('bash is needed to limit the size of files');
