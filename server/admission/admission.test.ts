@@ -125,11 +125,16 @@ test('those that are refused are told different times, and each is let in at its
 });
 
 test('once there is room, times to come back begin anew', () => {
-  const { ask, refusal } = createWorld({ maxWaiting: 0 });
+  const { ask, refusal, pass } = createWorld({ maxWaiting: 0 });
   const inside = times(10, ask);
   const waits = times(100, () => retryOf(refusal()));
   assert.ok(waits.at(-1)! > 5_000);
   for (const each of inside) each.ended(64);
+  pass(500);
+  const gap = times(10, ask);
+  assert.ok(retryOf(refusal()) > 5_000, 'a gap between two refusals is no room');
+  for (const each of gap) each.ended(64);
+  pass(1_000);
   times(10, ask);
   assert.ok(retryOf(refusal()) < 200);
 });

@@ -38,6 +38,8 @@ const firstGuess = { answerTokens: 64, tokensPerSecond: 100 };
 const leastRetryMs = 100;
 /** Times to come back are true also when the server becomes so much slower meanwhile. */
 const margin = 1.3;
+/** The same, of one among many that come one after the other: some of what is wrong with each evens out. */
+const turnMargin = 1.2;
 /** However many tenants there are: the engine's queue has this many times `maxWaiting` places. */
 export const mostOverfull = 2;
 
@@ -132,7 +134,9 @@ export class Admission {
   /** After that time it is let in, and so is everybody else who was told a time, each at its own. */
   private retryAfterMs(newcomer: Newcomer, excessMs: number): number {
     const numSharing = this.backlogs.size + (this.backlogs.has(newcomer.tenant) ? 0 : 1);
-    const workMs = margin * this.slotWaitMs(newcomer.numSequences) * numSharing;
+    const { numSequences, promptTokens } = newcomer;
+    const eachMs = Math.max(this.slotWaitMs(numSequences), this.prefillMs(promptTokens));
+    const workMs = turnMargin * eachMs * numSharing;
     const waitMs = Math.max(leastRetryMs, margin * excessMs + workMs);
     return Math.ceil(this.promises.give(newcomer.tenant, waitMs, workMs));
   }
@@ -170,7 +174,9 @@ export class Admission {
   }
 
   private observe(numEnded: number): void {
-    const isWaitedFor = this.numWaiting(this.inFlight) > 0;
+    // Also where nobody waits inside, since those that were refused do: a time that is too long would keep all out, and
+    // never be measured again.
+    const isWaitedFor = this.numWaiting(this.inFlight + 1) > 0;
     this.turnover.observe(this.clock.nowMs(), { isWaitedFor, numEnded });
   }
 

@@ -9,11 +9,21 @@ import type { Clock } from '../../core/clock.ts';
 const longestMs = 60_000;
 /** Tenants remembered; the one that was told a time longest ago is forgotten. */
 const maxTenants = 10_000;
+/** So many of those that were told a time would have had their work since the last one was: nobody is refused any more. */
+const quietWorks = 10;
+
+interface Promised {
+  /** When everything that was promised will be done. */
+  readonly doneAtMs: number;
+  /** When the last one was told a time. */
+  readonly atMs: number;
+  /** Of the last one. */
+  readonly workMs: number;
+}
 
 export class Promises {
   private readonly clock: Clock;
-  /** When everything that was promised will be done. */
-  private readonly doneAtMs = new Map<string, number>();
+  private readonly promised = new Map<string, Promised>();
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -22,16 +32,21 @@ export class Promises {
   /** Milliseconds from now: not before `excessMs`, nor before what was promised to others has had its `workMs`. */
   give(tenant: string, excessMs: number, workMs: number): number {
     const nowMs = this.clock.nowMs();
-    const earliestMs = Math.max(nowMs + excessMs, this.doneAtMs.get(tenant) ?? 0);
+    const earliestMs = Math.max(nowMs + excessMs, this.promised.get(tenant)?.doneAtMs ?? 0);
     const atMs = Math.min(earliestMs, nowMs + longestMs);
-    this.doneAtMs.delete(tenant);
-    this.doneAtMs.set(tenant, atMs + workMs);
-    if (this.doneAtMs.size > maxTenants) this.doneAtMs.delete(this.doneAtMs.keys().next().value!);
+    this.promised.delete(tenant);
+    this.promised.set(tenant, { doneAtMs: atMs + workMs, atMs: nowMs, workMs });
+    if (this.promised.size > maxTenants) this.promised.delete(this.promised.keys().next().value!);
     return atMs - nowMs;
   }
 
-  /** There is room now, so that whoever is refused next need not wait for those that have not come. */
+  /**
+   * There is room now, so that whoever is refused next need not wait for those that have not come. While others are still
+   * being refused it is only a gap between two, and changes nothing.
+   */
   forget(tenant: string): void {
-    this.doneAtMs.delete(tenant);
+    const promised = this.promised.get(tenant);
+    if (promised === undefined) return;
+    if (this.clock.nowMs() - promised.atMs >= quietWorks * promised.workMs) this.promised.delete(tenant);
   }
 }
