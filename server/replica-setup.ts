@@ -120,6 +120,7 @@ async function open(config: Config, needs: ReplicaNeeds, closers: Closer[]): Pro
     maxCharacters: maxResponseCharacters,
     now: () => Date.now(),
   });
+  closers.push(() => responses.close());
   let onAppended = (): void => {};
   let logs = (): readonly CarriedLog[] => [];
   const replica: Replica = {

@@ -115,9 +115,32 @@ test('while the shelf is away, own responses take feedback and others wait with 
     assert.ok(Number(error.details.retryAfterMs) > 0);
     return true;
   });
+  assert.equal(a.responses.numUnshared, 0, 'the shelf may come back');
+  const beginMs = performance.now();
+  await a.responses.close();
+  assert.ok(performance.now() - beginMs < 1_000, 'the last try is made at once');
   assert.equal(a.responses.numUnshared, 1);
   assert.equal(a.keeper.numUnstored, 0);
   await a.keeper.close();
+});
+
+test('a response that the shelf does not take at first comes there later, also when its replica ends', async () => {
+  const shelf = newShelf();
+  let numFailures = 1;
+  const shaky: Shelf = {
+    put: (...of) => (numFailures-- > 0 ? Promise.reject(new Error('slow')) : shelf.put(...of)),
+    get: (name) => shelf.get(name),
+  };
+  const [a, b] = [await start('a', shaky), await start('b', shelf)];
+  a.keeper.keep(responseOf('r1'));
+  assert.equal((await b.keeper.call('feedback', feedbackOn('r1'))).responseId, 'r1');
+  numFailures = 2;
+  a.keeper.keep(responseOf('r2'));
+  await a.keeper.close();
+  await a.responses.close();
+  assert.equal((await b.keeper.call('feedback', feedbackOn('r2'))).responseId, 'r2');
+  assert.equal(a.responses.numUnshared, 0);
+  await b.keeper.close();
 });
 
 test('a response that is too large is not shared, and takes feedback where it was given', async () => {

@@ -3,6 +3,7 @@
  * were redacted by who kept them. What is too large, or comes while too much is on its way, is known to its replica alone.
  */
 import type { StoredResponse } from '../feedback/stored-response.ts';
+import { pause } from './pause.ts';
 import type { Shelf } from './shelf.ts';
 
 export interface SharedResponsesOptions {
@@ -17,6 +18,8 @@ export interface SharedResponsesOptions {
 
 /** On their way to the shelf. */
 const maxUnderWay = 64;
+/** Before each try to put one there: a command that took too long, or a connection that is made anew, costs no response. */
+const triesMs = [0, 250, 1_000, 2_500];
 /** Between looks: whoever has just been answered may give feedback before the response has come to the shelf. */
 const looksMs = [0, 50, 150, 300];
 
@@ -24,7 +27,8 @@ export class SharedResponses {
   /** Responses that were not put on the shelf. */
   numUnshared = 0;
   private readonly options: SharedResponsesOptions;
-  private underWay = 0;
+  private readonly underWay = new Set<Promise<void>>();
+  private readonly closing = new AbortController();
 
   constructor(options: SharedResponsesOptions) {
     this.options = options;
@@ -35,19 +39,34 @@ export class SharedResponses {
     const { shelf, keepMs, maxCharacters, now } = this.options;
     const text = JSON.stringify(response);
     const leftMs = response.createdMs + keepMs - now();
-    if (text.length > maxCharacters || this.underWay >= maxUnderWay || leftMs <= 0) {
+    if (text.length > maxCharacters || this.underWay.size >= maxUnderWay || leftMs <= 0) {
       this.numUnshared++;
       return;
     }
-    this.underWay++;
-    shelf
-      .put(response.id, text, leftMs)
-      .catch(() => {
-        this.numUnshared++;
-      })
-      .finally(() => {
-        this.underWay--;
-      });
+    const putting = this.insist(() => shelf.put(response.id, text, leftMs)).finally(() => {
+      this.underWay.delete(putting);
+    });
+    this.underWay.add(putting);
+  }
+
+  /** Tries at once, for the last time, what has not come to the shelf yet. */
+  async close(): Promise<void> {
+    this.closing.abort();
+    await Promise.all(this.underWay);
+  }
+
+  /** Never rejects. */
+  private async insist(put: () => Promise<void>): Promise<void> {
+    const { signal } = this.closing;
+    for (const waitMs of triesMs) {
+      if (waitMs > 0 && !signal.aborted) await pause(waitMs, signal).catch(() => null);
+      const isThere = await put().then(
+        () => true,
+        () => false,
+      );
+      if (isThere) return;
+    }
+    this.numUnshared++;
   }
 
   /** Null when there is none and none comes within half a second, or when it is another tenant's. Throws what the shelf throws. */

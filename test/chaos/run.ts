@@ -113,11 +113,14 @@ async function suffer(
   traffic.start();
   teaching.start();
   const endMs = performance.now() + seconds * 1_000;
-  await unleash(cluster, schedule, log);
-  await sleep(Math.max(0, endMs - performance.now()));
-  cluster.heal();
+  try {
+    await unleash(cluster, schedule, log);
+    await sleep(Math.max(0, endMs - performance.now()));
+  } finally {
+    cluster.heal();
+    await Promise.all([traffic.stop(), teaching.stop()]);
+  }
   const complaints: string[] = [];
-  await Promise.all([traffic.stop(), teaching.stop()]);
   complaints.push(...(await recovers(cluster, teaching, seed)));
   const byName = new Map(gateways.map((gateway) => [gateway.name, gateway]));
   complaints.push(...complaintsAboutRequests(noted, (name) => byName.get(name)!.outages));
@@ -244,7 +247,8 @@ async function comesBack(gateway: Gateway, { orphans }: Cluster): Promise<string
   const complaints: string[] = [];
   await gateway.start();
   const hasTrainer = async (): Promise<boolean> => {
-    const { text } = await get(gateway.adminUrl, '/admin/learning');
+    const { status, text } = await get(gateway.adminUrl, '/admin/learning');
+    if (status !== 200) return false;
     return ['ready', 'elsewhere'].includes(
       (JSON.parse(text) as { trainer: { state: string } }).trainer.state,
     );
