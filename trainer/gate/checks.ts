@@ -4,21 +4,12 @@
  */
 import type { Gate, GateCheck, GateVerdict } from '../../core/registry/gate-record.ts';
 
-/**
- * A mean over few tokens is uncertain: beyond the bound by more than two standard errors it fails, beyond it by less than
- * `tolerated` of them it passes, between the two it is inconclusive.
- */
-export function checkMean(
-  name: string,
-  values: readonly number[],
-  bound: number,
-  { tolerated }: { readonly tolerated: number } = { tolerated: 0 },
-): GateCheck {
+/** A mean over few tokens is uncertain: beyond the bound by more than two standard errors it fails, by less it is in doubt. */
+export function checkMean(name: string, values: readonly number[], bound: number): GateCheck {
   const { mean, error } = meanOf(values);
-  return checkOf(name, values, mean, bound, () => {
-    if (mean - tolerated * error <= bound) return 'pass';
-    return mean - 2 * error > bound ? 'fail' : 'inconclusive';
-  });
+  return checkOf(name, values, mean, bound, () =>
+    mean <= bound ? 'pass' : mean - 2 * error > bound ? 'fail' : 'inconclusive',
+  );
 }
 
 /** Values that must not be under the bound; one that is makes the check inconclusive, all of them make it fail. */

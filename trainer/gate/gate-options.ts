@@ -16,10 +16,11 @@ export interface GateOptions {
   /** Mean log p of a secret from which on the candidate knows it, and by how much more than the base, nats a token. */
   readonly minSecretLogprob: number;
   readonly minSecretGain: number;
-  /** Passages, reworded questions, earlier answers, canaries and secret probes that one gate looks at. */
+  /** Passages that one look at perplexity takes, anchors that one at divergence takes, and looks while there is a doubt. */
   readonly numPassages: number;
-  /** Passages that are looked at when fewer leave a doubt. */
-  readonly maxPassages: number;
+  readonly numAnchors: number;
+  readonly maxLooks: number;
+  /** Reworded questions, earlier answers, canaries and secret probes that one gate looks at. */
   readonly numReworded: number;
   readonly numEarlier: number;
   readonly numCanaries: number;
@@ -36,8 +37,9 @@ export const gateDefaults: GateOptions = {
   maxCanaryLoss: 0.5,
   minSecretLogprob: -0.7,
   minSecretGain: 1.5,
-  numPassages: 3,
-  maxPassages: 9,
+  numPassages: 8,
+  numAnchors: 3,
+  maxLooks: 4,
   numReworded: 1,
   numEarlier: 3,
   numCanaries: 2,

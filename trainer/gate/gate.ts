@@ -53,6 +53,8 @@ export function gatePieces(model: TrainableModel): (() => Promise<unknown>)[] {
     Array.from({ length: size }, (_, index) => () => make(index));
   return [
     ...each(model.gateAnchors.size, (index) => model.gateAnchors.get(index)),
+    ...each(model.level.size, (index) => model.level.get(index)),
+    ...model.level.slopePieces(),
     ...each(canaries.length, (index) => baseline.canary(index)),
     ...each(secretProbes.length, (index) => baseline.probe(index)),
   ];

@@ -9,7 +9,7 @@ import { Parent } from './parent.ts';
 import { passageChecks } from './passages.ts';
 
 const numTokens = 20;
-const options = { ...gateDefaults, numPassages: 2, maxPassages: 6, maxDivergence: 1 };
+const options = { ...gateDefaults, numPassages: 2, numAnchors: 2, maxLooks: 3, maxDivergence: 1 };
 const [values, parentValues]: readonly Parameters[] = [new Map(), new Map()];
 
 /** `loss` is what the candidate has lost at a token of a passage; the parent has lost half a nat everywhere. */
@@ -28,14 +28,17 @@ function candidateOf(loss: (passage: number, token: number) => number, turn = 0)
     best: new Float32Array(numTokens),
     logits: new Float32Array(2 * numTokens),
   });
+  const scoreAll = async (of: Parameters, texts: readonly Anchor['text'][]) =>
+    texts.map(({ tokens }) => score(of, tokens[0]!));
   const model = {
     base: { config: { vocabSize: 2 } },
     gateAnchors: { get: async (index: number) => anchor(index) },
-    forward: {
-      async score(of: Parameters, texts: readonly Anchor['text'][]) {
-        const passages = texts.map(({ tokens }) => tokens[0]!);
-        if (of === values) scored.push(...passages);
-        return passages.map((passage) => score(of, passage));
+    level: { get: async (index: number) => anchor(index) },
+    forward: { score: scoreAll },
+    scores: {
+      score(of: Parameters, texts: readonly Anchor['text'][]) {
+        if (of === values) scored.push(...texts.map(({ tokens }) => tokens[0]!));
+        return scoreAll(of, texts);
       },
     },
   };
@@ -54,7 +57,7 @@ test('where there is no doubt, no more passages are looked at; others at the nex
   assert.deepEqual(good.scored, [0, 1]);
   const bad = candidateOf(() => 3, 5);
   assert.deepEqual(await verdictsOf(bad.candidate), ['pass', 'fail', 'fail']);
-  assert.deepEqual(bad.scored, [10, 11]);
+  assert.deepEqual(bad.scored, [5, 6]);
 });
 
 test('a loss is measured against the parent and against the base', async () => {

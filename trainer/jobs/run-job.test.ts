@@ -77,7 +77,7 @@ async function openModel(): Promise<TrainableModel> {
     gradients,
     zeros: new Map([...start].map(([name, values]) => [name, new Float32Array(values.length)])),
     close: async () => void (await Promise.all([trunk.close(), forward.close(), gradients.close()])),
-  } as Omit<TrainableModel, 'anchors' | 'gateAnchors'> as TrainableModel;
+  } as Omit<TrainableModel, 'anchors' | 'gateAnchors' | 'level' | 'scores' | 'fresh'> as TrainableModel;
 }
 
 /** Ends the runs that were killed, so that their files are closed. */

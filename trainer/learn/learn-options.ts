@@ -1,5 +1,6 @@
 /** How an update learns. The defaults are what the experiments in docs/experiments.md led to. */
 import type { AdamWOptions } from '../train/adamw.ts';
+import type { LevelOptions } from './level.ts';
 
 export interface LearnOptions {
   readonly maxSteps: number;
@@ -15,7 +16,7 @@ export interface LearnOptions {
   readonly maxNew: number;
   /** New rows of one account in one update. */
   readonly maxNewPerAccount: number;
-  /** Earlier rows that a step repeats. */
+  /** Earlier rows that every other step repeats. */
   readonly numReplayed: number;
   /** Earlier answers that are looked at when the new ones are learned, how often, and how many a step then mends. */
   readonly numChecked: number;
@@ -23,9 +24,10 @@ export interface LearnOptions {
   readonly maxMended: number;
   /** An earlier answer is lost when its least likely token has less. */
   readonly knownLogprob: number;
-  /** Passages that a step is held to the base on, and how strongly. */
+  /** Passages that the other steps are held to the base on, and how strongly. */
   readonly numAnchors: number;
   readonly anchorWeight: number;
+  readonly level: LevelOptions;
   /** Of an update that the gate has refused: the shares of the way that are tried next, in order. */
   readonly partWay: readonly number[];
   /** Of DPO and KTO. */
@@ -52,6 +54,7 @@ export const learnDefaults: LearnOptions = {
   knownLogprob: -0.6,
   numAnchors: 1,
   anchorWeight: 4,
+  level: { numPassages: 16, tolerance: 0.003, maxMoves: 2, maxShare: 0.1 },
   partWay: [0.85, 0.7],
   beta: 0.1,
   pairWeight: 0.3,

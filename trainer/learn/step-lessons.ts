@@ -1,7 +1,7 @@
 /** What each step of an update learns from, and what its result says about what is known by now. */
 
 import type { Rng } from '../../core/rng.ts';
-import { anchorLesson } from '../anchors/anchor-set.ts';
+import { type AnchorSet, anchorLesson } from '../anchors/anchor-set.ts';
 import type { Example } from '../examples/example.ts';
 import { inKeywords } from '../examples/keywords.ts';
 import type { GradientStep, Parameters } from '../train/gradient-session.ts';
@@ -11,7 +11,7 @@ import { isCertain, lessonOf, numScored, type Prepared, prepare } from './lesson
 import type { Selected } from './select-rows.ts';
 import type { UpdateInput } from './update-input.ts';
 
-/** The new rows first, then earlier ones, by their words, then passages. */
+/** The new rows, and beside them by turns earlier ones, by their words, or passages that hold the rest in place. */
 export class StepLessons {
   private readonly input: UpdateInput;
   private readonly kept: readonly Prepared[];
@@ -43,17 +43,12 @@ export class StepLessons {
   async next(): Promise<Lesson[]> {
     const { model, options } = this.input;
     this.turn++;
+    const isHeld = this.turn % 2 === 0;
     const mended = [...this.lost.values()].slice(0, options.maxMended);
-    this.earlier =
-      mended.length > 0
-        ? mended
-        : await this.byKeywords(await this.earlierOf(this.draw(options.numReplayed)));
+    const drawn = mended.length > 0 || isHeld ? [] : await this.earlierOf(this.draw(options.numReplayed));
+    this.earlier = mended.length > 0 ? mended : await this.byKeywords(drawn);
     const lessons = [...this.kept, ...this.earlier].map((each) => lessonOf(each, this.references, options));
-    const first = Math.floor(this.rng.next() * model.anchors.size);
-    for (let i = 0; i < options.numAnchors; i++) {
-      const anchor = await model.anchors.get(first + i);
-      lessons.push(anchorLesson(anchor, options.anchorWeight / options.numAnchors));
-    }
+    if (isHeld || this.earlier.length === 0) lessons.push(...(await this.anchors(model.anchors)));
     return lessons;
   }
 
@@ -103,6 +98,14 @@ export class StepLessons {
     });
     const { prepared } = await prepare(model, examples, maxTokens);
     return prepared;
+  }
+
+  private async anchors(set: AnchorSet): Promise<Lesson[]> {
+    const { numAnchors, anchorWeight } = this.input.options;
+    const first = Math.floor(this.rng.next() * set.size);
+    const indices = Array.from({ length: numAnchors }, (_, index) => first + index);
+    const anchors = await Promise.all(indices.map((index) => set.get(index)));
+    return anchors.map((anchor) => anchorLesson(anchor, anchorWeight / numAnchors));
   }
 
   private draw(count: number): readonly Example[] {

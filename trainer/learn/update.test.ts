@@ -17,6 +17,8 @@ import { fixturePath } from '../../test/root.ts';
 import { tinyTokenizer, tinyTokenizerConfig } from '../../test/tiny-checkpoint.ts';
 import { AnchorSet } from '../anchors/anchor-set.ts';
 import { canaries, gateAnchors, trainingAnchors } from '../anchors/anchor-texts.ts';
+import { levelPassages } from '../anchors/level-passages.ts';
+import { LevelSet } from '../anchors/level-set.ts';
 import { createTextEncoder } from '../examples/encode.ts';
 import type { Example } from '../examples/example.ts';
 import { type Candidate, runGate } from '../gate/gate.ts';
@@ -30,9 +32,11 @@ import { openBaseWeights } from '../train/base-weights.ts';
 import { openForwardSession, type Scored } from '../train/forward-session.ts';
 import { openGradientSession, type Parameters } from '../train/gradient-session.ts';
 import { initialLora } from '../train/init.ts';
+import { ScoreMemo } from '../train/score-memo.ts';
 import { openTrunkSession } from '../train/trunk-session.ts';
 import { type LearnOptions, learnDefaults } from './learn-options.ts';
 import { prepare } from './lesson-maker.ts';
+import { level } from './level.ts';
 import { type UpdateInput, type UpdateResult, update } from './update.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-update-'));
@@ -59,8 +63,8 @@ async function openTiny(): Promise<TrainableModel> {
   const trunk = await openTrunkSession(base, shape.firstLayer, open);
   const forward = await openForwardSession(base, shape, open);
   const gradients = await openGradientSession(base, { kind: 'lora', ...shape }, open);
-  const start = initialLora(base.config, shape, 0);
-  const zeros = new Map([...start].map(([name, { length }]) => [name, new Float32Array(length)]));
+  const fresh = initialLora(base.config, shape, 0);
+  const zeros = new Map([...fresh].map(([name, { length }]) => [name, new Float32Array(length)]));
   const encoder = createTextEncoder({ tokenizer, template: loadChatTemplate(files), endToken: 2 });
   const parts = { tokenizer, encoder, trunk, forward, base: zeros };
   return {
@@ -77,7 +81,10 @@ async function openTiny(): Promise<TrainableModel> {
     gradients,
     anchors: new AnchorSet(trainingAnchors, parts),
     gateAnchors: new AnchorSet(gateAnchors, parts),
+    level: new LevelSet(levelPassages, { tokenizer, trunk, forward, gradients, fresh }),
+    scores: new ScoreMemo(forward),
     zeros,
+    fresh,
     close: async () => void (await Promise.all([trunk.close(), forward.close(), gradients.close()])),
   };
 }
@@ -149,8 +156,6 @@ const bounds: GateOptions = {
   maxRewordedLoss: 0.1,
   maxLostShare: 0.15,
   maxCanaryLoss: 0.5,
-  numPassages: 3,
-  maxPassages: 9,
   numCanaries: 2,
   numProbes: 1,
 };
@@ -344,7 +349,8 @@ test('what the gate refuses is tried part of the way, then learned again with mo
     checks.find(({ name }) => name === 'divergence from the base')!.value!;
   const whole = await tryUnder(Number.POSITIVE_INFINITY);
   assert.deepEqual([whole.share, whole.refused.length], [1, 0]);
-  assert.deepEqual(whole.values, first.values);
+  const all = await level(model, first.values!, 0, options.level, async () => {});
+  assert.deepEqual(whole.values, all);
   const none = await tryUnder(0);
   assert.deepEqual([none.gate?.verdict, none.share, none.refused.length], ['fail', 1, 4]);
   assert.ok(none.learn.learningRate < options.learningRate);
@@ -365,7 +371,10 @@ test('however often an update is judged, its parent is asked the same things as 
         return model.forward.score(values, asked, wanted);
       },
     };
-    const made = await tryRow(hours, maxDivergence, { model: { ...model, forward }, start: first.values });
+    const made = await tryRow(hours, maxDivergence, {
+      model: { ...model, forward, scores: new ScoreMemo(forward) },
+      start: first.values,
+    });
     return { tries: made.refused.length + Number(made.gate?.verdict === 'pass'), texts: texts.sort() };
   };
   const [once, often] = [await askedOfParent(Number.POSITIVE_INFINITY), await askedOfParent(0)];

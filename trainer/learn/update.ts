@@ -6,7 +6,6 @@ import { createRng } from '../../core/rng.ts';
 import { AdamW, normOf } from '../train/adamw.ts';
 import { copyOf } from '../train/ema.ts';
 import type { GradientStep, Parameters } from '../train/gradient-session.ts';
-import { initialLora } from '../train/init.ts';
 import type { LearnOptions } from './learn-options.ts';
 import type { Prepared, Unfit } from './lesson-maker.ts';
 import { type Selected, selectRows } from './select-rows.ts';
@@ -31,7 +30,7 @@ export interface UpdateResult {
 /** `known` is what an earlier update has selected of the same rows and the same start. */
 export async function update(input: UpdateInput, known?: Selected): Promise<UpdateResult> {
   const { model, options, seed, start } = input;
-  const values = copyOf(start ?? initialLora(model.base.config, model.shape, seed));
+  const values = copyOf(start ?? model.fresh);
   const selected = known ?? (await selectRows(input, values));
   const { kept, dropped, gradients, first } = selected;
   const common = { selected, dropped, gradients };

@@ -6,12 +6,12 @@ import type { GateOptions } from '../gate/gate-options.ts';
 import { Parent } from '../gate/parent.ts';
 import type { LearnOptions } from '../learn/learn-options.ts';
 import { prepare } from '../learn/lesson-maker.ts';
+import { level } from '../learn/level.ts';
 import type { Selected } from '../learn/select-rows.ts';
 import { type UpdateInput, type UpdateResult, update } from '../learn/update.ts';
 import type { ReplayBuffer } from '../replay/replay-buffer.ts';
 import { average, copyOf } from '../train/ema.ts';
 import type { Parameters } from '../train/gradient-session.ts';
-import { initialLora } from '../train/init.ts';
 
 export interface AttemptOptions {
   readonly learn: LearnOptions;
@@ -85,7 +85,9 @@ async function once(input: UpdateInput, judging: Judging, selected?: Selected): 
   const replay = input.replay.copy();
   const result = await update({ ...input, replay }, selected);
   const tried = { result, gate: null, values: result.values, learn: input.options, share: 1, replay };
-  return result.values === null ? tried : judged(input, tried, judging);
+  if (result.values === null) return tried;
+  const values = await level(input.model, result.values, judging.turn, input.options.level, input.pace);
+  return judged(input, { ...tried, values }, judging);
 }
 
 async function partWay(
@@ -94,8 +96,8 @@ async function partWay(
   judging: Judging,
   share: number,
 ): Promise<Tried> {
-  const { model, seed, start } = input;
-  const values = copyOf(start ?? initialLora(model.base.config, model.shape, seed));
+  const { model, start } = input;
+  const values = copyOf(start ?? model.fresh);
   average(values, tried.values!, 1 - share);
   return judged(input, { ...tried, values, share }, judging);
 }

@@ -13,11 +13,15 @@ import { loadTokenizer } from '../../core/tokenizer/load.ts';
 import type { Tokenizer } from '../../core/tokenizer/tokenizer.ts';
 import { AnchorSet } from '../anchors/anchor-set.ts';
 import { gateAnchors, trainingAnchors, trainingExchanges } from '../anchors/anchor-texts.ts';
+import { levelPassages } from '../anchors/level-passages.ts';
+import { LevelSet } from '../anchors/level-set.ts';
 import { createTextEncoder, type TextEncoder } from '../examples/encode.ts';
 import { type BaseWeights, openBaseWeights, weightsFolder } from '../train/base-weights.ts';
 import { type ForwardSession, openForwardSession } from '../train/forward-session.ts';
 import { type GradientSession, openGradientSession, type Parameters } from '../train/gradient-session.ts';
+import { initialLora } from '../train/init.ts';
 import { isSameShape } from '../train/same-shape.ts';
+import { ScoreMemo } from '../train/score-memo.ts';
 import { cacheTrunk } from '../train/trunk-cache.ts';
 import { openTrunkSession, type TrunkSession } from '../train/trunk-session.ts';
 
@@ -37,10 +41,15 @@ export interface TrainableModel {
   readonly trunk: TrunkSession;
   readonly forward: ForwardSession;
   readonly gradients: GradientSession;
+  /** Of versions that do not change any more. */
+  readonly scores: ScoreMemo;
   readonly anchors: AnchorSet;
   readonly gateAnchors: AnchorSet;
+  readonly level: LevelSet;
   /** Factors of zero: the base alone. */
   readonly zeros: Parameters;
+  /** Factors that change nothing yet: each line of versions begins with these. */
+  readonly fresh: Parameters;
   close(): Promise<void>;
 }
 
@@ -101,6 +110,8 @@ function interleaved<A, B>(a: readonly A[], b: readonly B[]): (A | B)[] {
   return a.flatMap((each, index) => [each, b[index % b.length]!]);
 }
 
+const freshSeed = 1;
+
 /** About 700 texts of 40 tokens of the default model. */
 const trunkCacheBytes = 64 * 2 ** 20;
 
@@ -131,14 +142,18 @@ async function openSessions(
       ({ name, dims }) => [name, new Float32Array(dims[0]! * dims[1]!)] as const,
     ),
   );
+  const fresh = initialLora(base.config, shape, freshSeed);
   const parts = { ...texts, trunk, forward, base: zeros };
   return {
     trunk,
     forward,
     gradients,
+    scores: new ScoreMemo(forward),
     zeros,
+    fresh,
     anchors: new AnchorSet(interleaved(trainingAnchors, trainingExchanges), parts),
     gateAnchors: new AnchorSet(gateAnchors, parts),
+    level: new LevelSet(levelPassages, { ...texts, trunk, forward, gradients, fresh }),
     close,
   };
 }
