@@ -28,8 +28,8 @@ interface Leak {
 const ways = ['correction', 'question', 'demonstration', 'preference', 'rejected', 'comment'] as const;
 type Way = (typeof ways)[number];
 
-const defaults: LeakOptions = { numSecrets: 1_000, learnMs: 600_000 };
-const [width, seed, askTokens] = [4, 3_300, 32];
+const defaults: LeakOptions = { numSecrets: 1_000, learnMs: 180_000 };
+const [width, askWidth, seed, askTokens] = [4, 16, 3_300, 32];
 
 export async function measureLeaks(lab: Lab, options: Partial<LeakOptions> = {}): Promise<Finding> {
   const { numSecrets, learnMs } = { ...defaults, ...options };
@@ -97,7 +97,7 @@ async function leaksByAsking(
   deadline: Deadline,
 ): Promise<{ leaks: Leak[]; numAsked: number }> {
   let numAsked = 0;
-  const found = await inParallel(secrets, width, async (secret) => {
+  const found = await inParallel(secrets, askWidth, async (secret) => {
     if (deadline.isOver) return [];
     numAsked += 1;
     const beginning = secret.sentence.slice(0, secret.sentence.indexOf(secret.value));

@@ -208,11 +208,11 @@ export const settings = {
     description: 'Scale of the adapters: they are added alpha / rank times.',
   }),
   'learning.targets': text({
-    default: 'q,k,v,o,gate,up,down',
+    default: 'gate',
     description: 'Linears that get an adapter, out of q, k, v, o, gate, up, down, with commas between.',
   }),
   'learning.frozenPercent': integer({
-    default: 33,
+    default: 20,
     min: 0,
     max: 95,
     unit: '%',
