@@ -111,7 +111,8 @@ async function open(options: LearningOptions, closers: Closer[]): Promise<Learni
   const { maxAdapterRows: maxRows, onMove, replica = null } = options;
   const follows = replica?.role === 'follower';
   const store = replica?.aliases;
-  const rollout = await Rollout.open({ layout, maxRows, now, onMove, store, leads: !follows });
+  const bring = replica?.fetchAdapter;
+  const rollout = await Rollout.open({ layout, maxRows, now, onMove, store, bring, leads: !follows });
   for (const model of options.models) await rollout.serve(model);
   const jobs = await Jobs.open({ layout, now: () => Date.now() });
   const keeper = await openSharedKeeper(options, layout);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -129,6 +129,29 @@ test('what the engine does not take is not promoted', async () => {
   engine.refusal = 'it does not fit';
   await assert.rejects(rollout.promote('m', 't', bad), refusedAs('engine_internal'));
   assert.equal(await route(rollout), good);
+});
+
+test('a version that was made elsewhere is brought here before it is promoted; what cannot be had is not asked of the engine', async () => {
+  const layout = learningLayout(root);
+  const id = await publish();
+  const elsewhere = join(root, 'elsewhere');
+  renameSync(join(layout.adapters, id), elsewhere);
+  const brought: string[] = [];
+  const bring = async (adapter: string): Promise<void> => {
+    brought.push(adapter);
+    if (adapter !== id) throw new MillraceError('version_not_found', { version: adapter });
+    renameSync(elsewhere, join(layout.adapters, id));
+  };
+  const engine = new Engine();
+  const rollout = await Rollout.open({ layout, maxRows: 64, now: () => new Date(), bring });
+  await rollout.serve({ id: 'm', base, shortBase, engine });
+  await rollout.promote('m', 't', id);
+  assert.equal(await route(rollout), id);
+  for (const other of ['0123456789ab', '../aliases']) {
+    await assert.rejects(rollout.promote('m', 't', other), refusedAs('version_not_found'), other);
+  }
+  assert.deepEqual(brought, [id, '0123456789ab']);
+  assert.deepEqual(engine.loaded, [id]);
 });
 
 test("another tenant's, unknown and damaged versions are refused", async () => {

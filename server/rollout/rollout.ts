@@ -4,7 +4,7 @@
  */
 
 import { MillraceError } from '../../core/errors.ts';
-import type { AdapterManifest } from '../../core/registry/adapter-manifest.ts';
+import { type AdapterManifest, isAdapterId } from '../../core/registry/adapter-manifest.ts';
 import { readAdapter } from '../../core/registry/adapter-store.ts';
 import {
   type Aliases,
@@ -63,6 +63,8 @@ export interface RolloutOptions {
   readonly onMove?: ((move: AliasMove) => void) | undefined;
   /** Where the aliases are shared with other servers; else they are in the layout's file. */
   readonly store?: AliasStore | undefined;
+  /** Brings an adapter's files here from where it was made, as `VersionSource.ensure` does; absent where all are made here. */
+  readonly bring?: ((adapter: string) => Promise<void>) | undefined;
   /** Whether the base that this server serves becomes the one that is served; else it goes where the aliases are. */
   readonly leads?: boolean;
 }
@@ -303,6 +305,7 @@ export class Rollout {
     adapter: string | null,
     change: (aliases: TenantAliases) => TenantAliases,
   ): Promise<TenantAliases> {
+    if (adapter !== null && isAdapterId(adapter)) await this.options.bring?.(adapter);
     const base = await this.ready(model, tenant, adapter);
     const move: Move = async (aliases) => {
       await this.unwanted.refuse(aliases, adapter);
