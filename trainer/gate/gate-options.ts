@@ -37,7 +37,7 @@ export const gateDefaults: GateOptions = {
   maxCanaryLoss: 0.5,
   minSecretLogprob: -0.7,
   minSecretGain: 1.5,
-  numPassages: 4,
+  numPassages: 6,
   numAnchors: 3,
   maxLooks: 4,
   numReworded: 1,

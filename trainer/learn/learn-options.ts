@@ -40,7 +40,7 @@ export interface LearnOptions {
 
 export const learnDefaults: LearnOptions = {
   maxSteps: 20,
-  learningRate: 2.5e-3,
+  learningRate: 2.2e-3,
   optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradientNorm: 1 },
   learnedLogprob: -0.4,
   maxStartLoss: 9,
@@ -54,7 +54,7 @@ export const learnDefaults: LearnOptions = {
   knownLogprob: -0.6,
   numAnchors: 1,
   anchorWeight: 4,
-  level: { numPassages: 8, tolerance: 0.004, maxMoves: 2, maxShare: 0.1 },
+  level: { numPassages: 12, tolerance: 0.003, maxMoves: 2, maxShare: 0.1 },
   partWay: [0.85, 0.7],
   beta: 0.1,
   pairWeight: 0.3,
