@@ -35,8 +35,10 @@ function modelOf(loss: Loss, slope: Parameters) {
       },
     },
   };
-  const run = (values: Parameters, turn = 0) =>
-    level(model as unknown as TrainableModel, values, turn, options, async () => {});
+  const run = (
+    values: Parameters,
+    { parent = null, turn = 0 }: { parent?: Parameters | null; turn?: number } = {},
+  ) => level(model as unknown as TrainableModel, { values, parent, turn }, options, async () => {});
   return { run, asked };
 }
 
@@ -59,10 +61,27 @@ test('a slope that has become another is corrected by what the first move did', 
   assert.ok(Math.abs(0.1 * x + 0.0002 * y ** 2) <= options.tolerance);
 });
 
+test('text that the parent finds likelier than the base stays so, but for a little at each update', async () => {
+  const { run } = modelOf(bowl, valuesOf(0.2, 0));
+  const lossOf = (values: Parameters): number => {
+    const [x, y] = numbersOf(values) as [number, number];
+    return bowl(x, y, 0);
+  };
+  // The parent's text is 0.02 nats a token likelier; the candidate's as likely as the base's, and less likely.
+  const parent = valuesOf(-0.2, 10);
+  for (const candidate of [valuesOf(-0.1, 10), valuesOf(0.1, 10)]) {
+    const aim = -0.02 + options.tolerance;
+    assert.ok(Math.abs(lossOf(await run(candidate, { parent })) - aim) <= options.tolerance);
+  }
+  // Of a parent whose text is less likely nothing is kept.
+  const worse = await run(valuesOf(0.1, 10), { parent: valuesOf(0.2, 10) });
+  assert.ok(Math.abs(lossOf(worse)) <= options.tolerance);
+});
+
 test('what is level is left as it is, and is looked at once', async () => {
   const { run, asked } = modelOf(() => 0.0029, valuesOf(0.2, 0));
   const values = valuesOf(1, 10);
-  assert.equal(await run(values, 7), values);
+  assert.equal(await run(values, { turn: 7 }), values);
   assert.deepEqual(new Set(asked.flatMap(({ passages }) => passages)), new Set([7, 8, 9, 10]));
 });
 

@@ -1,8 +1,8 @@
 /**
  * An update makes text of every kind a little more or less likely, whatever it teaches. That is taken out of it: the
- * values are moved along the slope of the passages' loss until the passages are as likely as the base finds them. To keep
- * a mean loss by a projection along its gradient is A-GEM's (Chaudhry et al. 2019); here it is done once for the whole
- * update, and by as much as was measured.
+ * values are moved along the slope of the passages' loss until the passages are as likely as the base finds them, or, where
+ * the parent finds them likelier than the base, hardly less likely than that. To keep a mean loss by a projection along its
+ * gradient is A-GEM's (Chaudhry et al. 2019); here it is done once for the whole update, and by as much as was measured.
  */
 import { type LevelPassage, lossesOf } from '../anchors/level-set.ts';
 import type { TrainableModel } from '../model/trainable-model.ts';
@@ -12,7 +12,7 @@ import { meanOf } from '../train/scored.ts';
 export interface LevelOptions {
   /** Passages by which the loss is judged; half of them tell what a move has done. */
   readonly numPassages: number;
-  /** Mean loss over the base's that is left as it is, nats a token. */
+  /** How far a mean loss may stay from what it should be, and how far one update may bring it up to the base's, nats a token. */
   readonly tolerance: number;
   readonly maxMoves: number;
   /** A move is at most this share of the way that the factors have come from their start. */
@@ -45,18 +45,27 @@ export async function lossesOn(
   return losses;
 }
 
+export interface Unlevelled {
+  readonly values: Parameters;
+  /** Null for the base. */
+  readonly parent: Parameters | null;
+  /** Counts updates. */
+  readonly turn: number;
+}
+
 /** The values themselves where nothing is to be taken out, or where moving along the slope does not do it. */
 export async function level(
   model: Model,
-  values: Parameters,
-  turn: number,
+  { values, parent, turn }: Unlevelled,
   options: LevelOptions,
   pace: () => Promise<void>,
 ): Promise<Parameters> {
   const { numPassages, tolerance, maxMoves } = options;
   const passages = await passagesAt(model, turn, 0, numPassages);
   const half = passages.slice(0, Math.ceil(numPassages / 2));
-  const loss = meanOf(await lossesOn(model, values, passages, pace));
+  const before = parent === null ? 0 : meanOf(await lossesOn(model, parent, passages, pace));
+  const aim = Math.min(0, before + tolerance);
+  const loss = meanOf(await lossesOn(model, values, passages, pace)) - aim;
   const halfLoss = meanOf(await lossesOn(model, values, half, pace));
   const isLevel = (left: number): boolean => !(Math.abs(left) > tolerance);
   if (isLevel(loss)) return values;

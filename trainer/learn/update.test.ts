@@ -349,7 +349,12 @@ test('what the gate refuses is tried part of the way, then learned again with mo
     checks.find(({ name }) => name === 'divergence from the base')!.value!;
   const whole = await tryUnder(Number.POSITIVE_INFINITY);
   assert.deepEqual([whole.share, whole.refused.length], [1, 0]);
-  const all = await level(model, first.values!, 0, options.level, async () => {});
+  const all = await level(
+    model,
+    { values: first.values!, parent: null, turn: 0 },
+    options.level,
+    async () => {},
+  );
   assert.deepEqual(whole.values, all);
   const none = await tryUnder(0);
   assert.deepEqual([none.gate?.verdict, none.share, none.refused.length], ['fail', 1, 4]);

@@ -86,7 +86,8 @@ async function once(input: UpdateInput, judging: Judging, selected?: Selected): 
   const result = await update({ ...input, replay }, selected);
   const tried = { result, gate: null, values: result.values, learn: input.options, share: 1, replay };
   if (result.values === null) return tried;
-  const values = await level(input.model, result.values, judging.turn, input.options.level, input.pace);
+  const unlevelled = { values: result.values, parent: input.start, turn: judging.turn };
+  const values = await level(input.model, unlevelled, input.options.level, input.pace);
   return judged(input, { ...tried, values }, judging);
 }
 
