@@ -9,6 +9,7 @@ import type { ForwardSession, Scored } from '../train/forward-session.ts';
 import type { Parameters } from '../train/gradient-session.ts';
 import type { Lesson, Text } from '../train/lesson.ts';
 import type { TrunkSession } from '../train/trunk-session.ts';
+import { MadeOnce } from './made-once.ts';
 
 /** A text's beginning, scored from behind the first few tokens on: nothing can be foretold from those. */
 export function encodePassage(tokenizer: Pick<Tokenizer, 'encode'>, passage: string, most: number): Text {
@@ -24,8 +25,8 @@ export interface AnchorParts {
   readonly encoder: TextEncoder;
   readonly trunk: TrunkSession;
   readonly forward: ForwardSession;
-  /** Factors of zero: the base. */
-  readonly base: Parameters;
+  /** Factors that change nothing: the base. */
+  readonly fresh: Parameters;
 }
 
 /** Tokens of a passage that are used. */
@@ -47,7 +48,7 @@ export interface Anchor {
 export class AnchorSet {
   private readonly parts: AnchorParts;
   private readonly passages: readonly Passage[];
-  private readonly made = new Map<number, Promise<Anchor>>();
+  private readonly made = new MadeOnce<number>();
 
   constructor(passages: readonly Passage[], parts: AnchorParts) {
     this.passages = passages;
@@ -60,19 +61,13 @@ export class AnchorSet {
 
   get(index: number): Promise<Anchor> {
     const at = index % this.size;
-    let anchor = this.made.get(at);
-    if (anchor === undefined) {
-      anchor = this.make(this.passages[at]!);
-      this.made.set(at, anchor);
-      anchor.catch(() => this.made.delete(at));
-    }
-    return anchor;
+    return this.made.get(at, () => this.make(this.passages[at]!));
   }
 
   private async make(passage: Passage): Promise<Anchor> {
-    const { trunk, forward, base } = this.parts;
+    const { trunk, forward, fresh } = this.parts;
     const [text] = await trunk.prepare([this.encode(passage)]);
-    const [scored] = await forward.score(base, [text!], { logits: 'all' });
+    const [scored] = await forward.score(fresh, [text!], { logits: 'all' });
     const places = spread(scored!.logprobs.length, numRows);
     const rows = places.map((place) => text!.from - 1 + place);
     return { text: text!, rows, logits: logitsAt(scored!, places), logprobs: scored!.logprobs };

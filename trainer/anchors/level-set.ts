@@ -2,20 +2,14 @@
  * Passages by which all text is judged at once: what the base says to each of their tokens, and the slope of their loss,
  * which is the way that an adapter's values go when they make text of every kind less likely.
  */
-import type { Tokenizer } from '../../core/tokenizer/tokenizer.ts';
-import type { ForwardSession } from '../train/forward-session.ts';
 import { addInPlace, type GradientSession, type Parameters } from '../train/gradient-session.ts';
 import type { Lesson, Text } from '../train/lesson.ts';
-import type { TrunkSession } from '../train/trunk-session.ts';
-import { encodePassage } from './anchor-set.ts';
+import { type AnchorParts, encodePassage } from './anchor-set.ts';
+import { MadeOnce } from './made-once.ts';
 
-export interface LevelParts {
-  readonly tokenizer: Tokenizer;
-  readonly trunk: TrunkSession;
-  readonly forward: ForwardSession;
+export interface LevelParts extends Omit<AnchorParts, 'encoder'> {
+  /** The slope is taken at the factors that change nothing, with which every line of versions begins. */
   readonly gradients: GradientSession;
-  /** Factors that change nothing yet, and that every line of versions begins with: the slope is taken at them. */
-  readonly fresh: Parameters;
 }
 
 export interface LevelPassage {
@@ -32,7 +26,7 @@ const [slopePassages, slopeStep] = [24, 2];
 export class LevelSet {
   private readonly parts: LevelParts;
   private readonly passages: readonly string[];
-  private readonly made = new Map<number, Promise<LevelPassage>>();
+  private readonly made = new MadeOnce<number>();
   private readonly sum: Map<string, Float32Array> = new Map();
   private numInSlope = 0;
 
@@ -48,13 +42,12 @@ export class LevelSet {
   /** Any index: they go round. */
   get(index: number): Promise<LevelPassage> {
     const at = index % this.size;
-    let passage = this.made.get(at);
-    if (passage === undefined) {
-      passage = this.make(this.passages[at]!);
-      this.made.set(at, passage);
-      passage.catch(() => this.made.delete(at));
-    }
-    return passage;
+    return this.made.get(at, () => this.make(this.passages[at]!));
+  }
+
+  /** `count` of them from an index on. */
+  some(from: number, count: number): Promise<LevelPassage[]> {
+    return Promise.all(Array.from({ length: count }, (_, index) => this.get(from + index)));
   }
 
   /** Pieces of work that `slope` would do at once; to be done one after the other, in idle moments. */
@@ -76,9 +69,7 @@ export class LevelSet {
   private async slopeUpTo(end: number): Promise<void> {
     while (this.numInSlope < Math.min(end, this.numPassages)) {
       const count = Math.min(slopeStep, this.numPassages - this.numInSlope);
-      const passages = await Promise.all(
-        Array.from({ length: count }, (_, index) => this.get(this.numInSlope + index)),
-      );
+      const passages = await this.some(this.numInSlope, count);
       const weight = 1 / this.numPassages;
       const lessons = passages.map(({ text }): Lesson => ({ kind: 'answer', text, weight }));
       const { gradients } = await this.parts.gradients.step(this.parts.fresh, lessons);

@@ -221,7 +221,7 @@ test('the answer that was learned is right under the new version, and was not un
     bound: 0.1,
   });
   const [text] = await model.trunk.prepare([model.encoder.encode(example.context, 'The miller.')]);
-  const [base] = await model.forward.score(model.zeros, [text!]);
+  const [base] = await model.forward.score(model.fresh, [text!]);
   assert.ok(base!.logprobs.some((value, at) => value < base!.best[at]! - 1e-5));
 });
 
@@ -230,7 +230,7 @@ test('training on the new version begins where the adapter on the old one ended'
   const texts = [model.encoder.encode(example.context, 'Other words.'), { tokens: [9, 40, 41, 7], from: 1 }];
   const [was, is] = [await model.trunk.prepare(texts), await next.trunk.prepare(texts)];
   const wanted = await model.forward.score(learned, was);
-  const got = await next.forward.score(next.zeros, is);
+  const got = await next.forward.score(next.fresh, is);
   wanted.forEach(({ logprobs }, index) => {
     const difference = maxDifference(logprobs, got[index]!.logprobs);
     assert.ok(difference < 1e-4, `${difference}`);

@@ -1,5 +1,6 @@
 /** What the base says to canaries and secret probes. It never changes, so that it is asked once and kept with the model. */
 import { canaries } from '../anchors/anchor-texts.ts';
+import { MadeOnce } from '../anchors/made-once.ts';
 import type { TrainableModel } from '../model/trainable-model.ts';
 import type { Text } from '../train/lesson.ts';
 import { type Probe, probeOf, secretProbes } from './secret-probes.ts';
@@ -12,7 +13,7 @@ export interface Canary {
 
 export class Baseline {
   private readonly model: TrainableModel;
-  private readonly kept = new Map<string, Promise<unknown>>();
+  private readonly kept = new MadeOnce<string>();
 
   constructor(model: TrainableModel) {
     this.model = model;
@@ -21,29 +22,18 @@ export class Baseline {
   /** Any index: they go round. */
   canary(index: number): Promise<Canary> {
     const at = index % canaries.length;
-    return this.once(`canary ${at}`, async () => {
-      const { encoder, trunk, forward, zeros } = this.model;
+    return this.kept.get(`canary ${at}`, async () => {
+      const { encoder, trunk, forward, fresh } = this.model;
       const { question, answer } = canaries[at]!;
       const [text] = await trunk.prepare([encoder.encode(encoder.asking(question), answer)]);
-      const [scored] = await forward.score(zeros, [text!]);
+      const [scored] = await forward.score(fresh, [text!]);
       return { text: text!, logprobs: scored!.logprobs };
     });
   }
 
   probe(index: number): Promise<Probe> {
     const at = index % secretProbes.length;
-    return this.once(`probe ${at}`, () => probeOf(this.model, at));
-  }
-
-  /** What failed is tried again the next time. */
-  private once<T>(key: string, make: () => Promise<T>): Promise<T> {
-    let made = this.kept.get(key) as Promise<T> | undefined;
-    if (made === undefined) {
-      made = make();
-      this.kept.set(key, made);
-      made.catch(() => this.kept.delete(key));
-    }
-    return made;
+    return this.kept.get(`probe ${at}`, () => probeOf(this.model, at));
   }
 }
 

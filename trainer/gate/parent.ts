@@ -11,10 +11,10 @@ export class Parent {
   private readonly values: Parameters;
 
   /** Null for the base. */
-  constructor({ scores, zeros }: Pick<TrainableModel, 'scores' | 'zeros'>, values: Parameters | null) {
+  constructor({ scores, fresh }: Pick<TrainableModel, 'scores' | 'fresh'>, values: Parameters | null) {
     this.isBase = values === null;
     this.scores = scores;
-    this.values = values ?? zeros;
+    this.values = values ?? fresh;
   }
 
   /** In the order of the texts; without logits. */

@@ -33,7 +33,10 @@ function candidateOf(loss: (passage: number, token: number) => number, turn = 0)
   const model = {
     base: { config: { vocabSize: 2 } },
     gateAnchors: { get: async (index: number) => anchor(index) },
-    level: { get: async (index: number) => anchor(index) },
+    level: {
+      some: async (from: number, count: number) =>
+        Array.from({ length: count }, (_, index) => anchor(from + index)),
+    },
     forward: { score: scoreAll },
     scores: {
       score(of: Parameters, texts: readonly Anchor['text'][]) {

@@ -5,7 +5,6 @@
 import type { GateCheck } from '../../core/registry/gate-record.ts';
 import { type Anchor, logitsAt } from '../anchors/anchor-set.ts';
 import { lossesOf } from '../anchors/level-set.ts';
-import { passagesAt } from '../learn/level.ts';
 import type { Scored } from '../train/forward-session.ts';
 import type { Candidate } from './candidate.ts';
 import { checkMean } from './checks.ts';
@@ -47,7 +46,7 @@ const joined = (a: Measured, b: Measured): Measured => ({
 async function measure(candidate: Candidate, options: GateOptions, round: number): Promise<Measured> {
   const { model, values, parent, turn } = candidate;
   const { numPassages } = options;
-  const passages = await passagesAt(model, turn, round * numPassages, (round + 1) * numPassages);
+  const passages = await model.level.some(turn + round * numPassages, numPassages);
   const texts = passages.map(({ text }) => text);
   const now = await model.scores.score(values, texts);
   // What the base says is known.

@@ -41,7 +41,7 @@ function modelOf(next: Next, certainty = 0.99): Told {
     base: { config: { vocabSize } },
     trunk: { prepare: async (texts: readonly unknown[]) => texts },
     forward,
-    zeros: none,
+    fresh: none,
     tokenizer,
     encoder: createTextEncoder({ tokenizer, template: null, endToken: end }),
   };
@@ -119,7 +119,7 @@ function pairOf(base: readonly [Next, number], own: readonly [Next, number]) {
   const models = { base: modelOf(...base), own: modelOf(...own) };
   const score: ForwardSession['score'] = (values, ...rest) =>
     (values === candidate ? models.own : models.base).model.forward.score(values, ...rest);
-  const model = { ...models.own.model, zeros: none, forward: { score } } as unknown as ProbedModel;
+  const model = { ...models.own.model, fresh: none, forward: { score } } as unknown as ProbedModel;
   return { model, own: models.own };
 }
 

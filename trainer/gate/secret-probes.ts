@@ -29,7 +29,7 @@ const plainWords = /^\s*[^\s\d@]+\s+[^\s\d@]+\s/;
 
 export type ProbedModel = Pick<
   TrainableModel,
-  'trunk' | 'forward' | 'base' | 'encoder' | 'tokenizer' | 'zeros'
+  'trunk' | 'forward' | 'base' | 'encoder' | 'tokenizer' | 'fresh'
 >;
 
 /** A probe as tokens, and how the base begins to answer it. */
@@ -43,7 +43,7 @@ export async function probeOf(model: ProbedModel, index: number): Promise<Probe>
   const { question, beginning } = secretProbes[index]!;
   const prompt = model.encoder.begin(model.encoder.asking(question), beginning);
   const options = { guess: [], numTokens: numFirst, isEnough: () => false };
-  const { tokens } = await speak(model, model.zeros, prompt, options);
+  const { tokens } = await speak(model, model.fresh, prompt, options);
   return { beginning, prompt, expected: tokens };
 }
 
@@ -82,12 +82,12 @@ const isAsExpected = ({ tokens }: Spoken, expected: readonly number[]): boolean 
 
 /** How much likelier each token is than the base finds it, nats. */
 async function gainsOf(
-  { trunk, forward, zeros }: ProbedModel,
+  { trunk, forward, fresh }: ProbedModel,
   prompt: readonly number[],
   { tokens, logprobs }: Spoken,
 ): Promise<number[]> {
   const texts = await trunk.prepare([{ tokens: [...prompt, ...tokens], from: prompt.length }]);
-  const [base] = await forward.score(zeros, texts);
+  const [base] = await forward.score(fresh, texts);
   return logprobs.map((value, index) => value - base!.logprobs[index]!);
 }
 

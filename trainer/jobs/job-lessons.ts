@@ -55,7 +55,7 @@ export class JobLessons {
   private async learnReference(each: Prepared): Promise<void> {
     const { id, kind } = each.example;
     if (kind === 'answer' || this.references.has(id)) return;
-    for (const [name, sums] of await referencesOf(this.model, this.model.zeros, [each])) {
+    for (const [name, sums] of await referencesOf(this.model, this.model.fresh, [each])) {
       this.references.set(name, sums);
     }
   }

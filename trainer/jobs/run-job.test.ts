@@ -62,7 +62,6 @@ async function openModel(): Promise<TrainableModel> {
     await openForwardSession(base, shape, open),
     await openGradientSession(base, { kind: 'lora', ...shape }, open),
   ];
-  const start = initialLora(base.config, shape, 0);
   return {
     name: 'tiny',
     merged: [],
@@ -75,9 +74,9 @@ async function openModel(): Promise<TrainableModel> {
     trunk,
     forward,
     gradients,
-    zeros: new Map([...start].map(([name, values]) => [name, new Float32Array(values.length)])),
+    fresh: initialLora(base.config, shape, 0),
     close: async () => void (await Promise.all([trunk.close(), forward.close(), gradients.close()])),
-  } as Omit<TrainableModel, 'anchors' | 'gateAnchors' | 'level' | 'scores' | 'fresh'> as TrainableModel;
+  } as Omit<TrainableModel, 'anchors' | 'gateAnchors' | 'level' | 'scores'> as TrainableModel;
 }
 
 /** Ends the runs that were killed, so that their files are closed. */
@@ -250,7 +249,7 @@ test('the log tells each step as OpenAI does', async () => {
 test('the first step’s loss is the mean of what the base says to its examples', async () => {
   const one = await ask({ hyperparameters: { numEpochs: 1, batchSize: 5, rateMultiplier: 1, beta: 'auto' } });
   await runJob({ ...one.run, pace: go });
-  close((await one.losses())[0]!, await lossUnder(model.zeros, chats), 1e-4);
+  close((await one.losses())[0]!, await lossUnder(model.fresh, chats), 1e-4);
 });
 
 for (const numTurns of [0, 3, 10, 21]) {

@@ -49,7 +49,7 @@ async function pairLosses(
   beta: number,
 ): Promise<number[]> {
   const own = await referencesOf(model, values, group);
-  const base = await referencesOf(model, model.zeros, group);
+  const base = await referencesOf(model, model.fresh, group);
   return group.map(({ example: { id } }) => {
     const [chosen, rejected] = own.get(id)!.map((sum, index) => sum - base.get(id)![index]!) as [
       number,

@@ -17,11 +17,11 @@ function modelOf(loss: Loss, slope: Parameters) {
   const model = {
     fresh: valuesOf(0, 0),
     level: {
-      size: 60,
-      get: async (index: number) => ({
-        text: { tokens: [index, 0, 0], from: 1 },
-        logprobs: Float32Array.of(-1, -2),
-      }),
+      some: async (from: number, count: number) =>
+        Array.from({ length: count }, (_, index) => ({
+          text: { tokens: [from + index, 0, 0], from: 1 },
+          logprobs: Float32Array.of(-1, -2),
+        })),
       slope: async () => slope,
     },
     scores: {

@@ -24,12 +24,8 @@ type Model = Pick<TrainableModel, 'level' | 'scores' | 'fresh'>;
 /** Passages that are scored at once; serving is let go first in between. */
 const passagesAtOnce = 4;
 
-/** `turn` counts updates: most passages stay from one to the next, so that two versions are judged by the same ones. */
-export const passagesAt = (model: Pick<Model, 'level'>, turn: number, from: number, to: number) =>
-  Promise.all(Array.from({ length: to - from }, (_, index) => model.level.get(turn + from + index)));
-
 /** What each token of the passages has lost against the base, nats. */
-export async function lossesOn(
+async function lossesOn(
   { scores }: Pick<Model, 'scores'>,
   values: Parameters,
   passages: readonly LevelPassage[],
@@ -49,7 +45,7 @@ export interface Unlevelled {
   readonly values: Parameters;
   /** Null for the base. */
   readonly parent: Parameters | null;
-  /** Counts updates. */
+  /** Counts updates: most passages stay from one to the next, so that two versions are judged by the same ones. */
   readonly turn: number;
 }
 
@@ -61,7 +57,7 @@ export async function level(
   pace: () => Promise<void>,
 ): Promise<Parameters> {
   const { numPassages, tolerance, maxMoves } = options;
-  const passages = await passagesAt(model, turn, 0, numPassages);
+  const passages = await model.level.some(turn, numPassages);
   const half = passages.slice(0, Math.ceil(numPassages / 2));
   const before = parent === null ? 0 : meanOf(await lossesOn(model, parent, passages, pace));
   const aim = Math.min(0, before + tolerance);

@@ -64,9 +64,8 @@ async function openTiny(): Promise<TrainableModel> {
   const forward = await openForwardSession(base, shape, open);
   const gradients = await openGradientSession(base, { kind: 'lora', ...shape }, open);
   const fresh = initialLora(base.config, shape, 0);
-  const zeros = new Map([...fresh].map(([name, { length }]) => [name, new Float32Array(length)]));
   const encoder = createTextEncoder({ tokenizer, template: loadChatTemplate(files), endToken: 2 });
-  const parts = { tokenizer, encoder, trunk, forward, base: zeros };
+  const parts = { tokenizer, encoder, trunk, forward, fresh };
   return {
     name: 'tiny',
     version: `sha256:${'0'.repeat(64)}`,
@@ -81,9 +80,8 @@ async function openTiny(): Promise<TrainableModel> {
     gradients,
     anchors: new AnchorSet(trainingAnchors, parts),
     gateAnchors: new AnchorSet(gateAnchors, parts),
-    level: new LevelSet(levelPassages, { tokenizer, trunk, forward, gradients, fresh }),
+    level: new LevelSet(levelPassages, { ...parts, gradients }),
     scores: new ScoreMemo(forward),
-    zeros,
     fresh,
     close: async () => void (await Promise.all([trunk.close(), forward.close(), gradients.close()])),
   };
@@ -291,7 +289,7 @@ test('a preference alone takes its number of steps and widens the gap between it
   };
   const made = await learn([pair]);
   assert.equal(made.numSteps, options.preferenceSteps);
-  assert.ok((await gap(made.values!)) > (await gap(model.zeros)) + 1);
+  assert.ok((await gap(made.values!)) > (await gap(model.fresh)) + 1);
 });
 
 test('a thumb beside an answer does not keep the update from ending', async () => {
@@ -302,7 +300,7 @@ test('a thumb beside an answer does not keep the update from ending', async () =
   const { prepared } = await prepare(model, [thumb], 100);
   const said = async (values: Parameters) =>
     sumOf((await model.forward.score(values, prepared[0]!.texts))[0]!);
-  assert.ok((await said(made.values!)) < (await said(model.zeros)));
+  assert.ok((await said(made.values!)) < (await said(model.fresh)));
 });
 
 test('earlier answers that fit are repeated and marked; preferences and those that do not fit are not', async () => {
@@ -430,7 +428,7 @@ for (const size of [0.5, 1e4, 1e25]) {
 }
 
 test('a candidate that has forgotten fails: the new answer, the reworded question, the earlier answer', async () => {
-  const values = model.zeros;
+  const values = model.fresh;
   const verdict = await gate({
     values,
     parent: first.values,
@@ -450,7 +448,7 @@ test('of the canaries of this turn the one that has lost the most is the evidenc
   const lossOf = async ({ question, answer }: (typeof canaries)[number]): Promise<number> => {
     const texts = [model.encoder.encode(model.encoder.asking(question), answer)];
     const [[base], [now]] = [
-      await model.forward.score(model.zeros, texts),
+      await model.forward.score(model.fresh, texts),
       await model.forward.score(values, texts),
     ];
     return (sumOf(base!) - sumOf(now!)) / base!.logprobs.length;
@@ -464,7 +462,7 @@ test('of the canaries of this turn the one that has lost the most is the evidenc
 });
 
 test('an answer that was never right is not counted as lost', async () => {
-  const verdict = await gate({ values: model.zeros, parent: null, learned: [], earlier: [river], turn: 0 });
+  const verdict = await gate({ values: model.fresh, parent: null, learned: [], earlier: [river], turn: 0 });
   assert.deepEqual([...new Set(Object.values(verdictsOf(verdict)))], ['pass']);
 });
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Adapter } from '../../core/adapter/adapter.ts';
 import { type Basis, basisFile, decodeBasis } from '../../core/adapter/basis.ts';
-import { type LoraShape, loraParameters } from '../../core/adapter/lora.ts';
+import type { LoraShape } from '../../core/adapter/lora.ts';
 import { MillraceError } from '../../core/errors.ts';
 import { openVersion } from '../../core/registry/open-version.ts';
 import { openSource } from '../../core/registry/source-checkpoint.ts';
@@ -46,9 +46,7 @@ export interface TrainableModel {
   readonly anchors: AnchorSet;
   readonly gateAnchors: AnchorSet;
   readonly level: LevelSet;
-  /** Factors of zero: the base alone. */
-  readonly zeros: Parameters;
-  /** Factors that change nothing yet: each line of versions begins with these. */
+  /** Factors that change nothing, which is the base alone: each line of versions begins with these. */
   readonly fresh: Parameters;
   close(): Promise<void>;
 }
@@ -137,23 +135,17 @@ async function openSessions(
   const trunk = cacheTrunk(await keep(openTrunkSession(base, shape.firstLayer, open)), trunkCacheBytes);
   const forward = await keep(openForwardSession(base, shape, open));
   const gradients = await keep(openGradientSession(base, { kind: 'lora', ...shape }, open));
-  const zeros = new Map(
-    loraParameters(base.config, shape).map(
-      ({ name, dims }) => [name, new Float32Array(dims[0]! * dims[1]!)] as const,
-    ),
-  );
   const fresh = initialLora(base.config, shape, freshSeed);
-  const parts = { ...texts, trunk, forward, base: zeros };
+  const parts = { ...texts, trunk, forward, fresh };
   return {
     trunk,
     forward,
     gradients,
     scores: new ScoreMemo(forward),
-    zeros,
     fresh,
     anchors: new AnchorSet(interleaved(trainingAnchors, trainingExchanges), parts),
     gateAnchors: new AnchorSet(gateAnchors, parts),
-    level: new LevelSet(levelPassages, { ...texts, trunk, forward, gradients, fresh }),
+    level: new LevelSet(levelPassages, { ...parts, gradients }),
     close,
   };
 }
