@@ -2,6 +2,7 @@
  * Does one kind of work over and over while there is any: at once when it is woken, after a while by itself, and after a
  * failure later and later. Never two at a time.
  */
+import { messageOf } from './message-of.ts';
 
 export interface PumpOptions {
   /** Does a bounded piece of it; false when there was nothing to do. */
@@ -107,5 +108,3 @@ export class Pump {
     this.timer = setTimeout(() => this.start(), waitMs);
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -2,7 +2,9 @@
  * An orderly end: the first signal drains, a second one ends at once. A pure state and a list of things to close;
  * knows neither process nor sockets, which are handed in.
  */
+
 import type { Clock } from '../core/clock.ts';
+import { messageOf } from '../core/message-of.ts';
 
 export interface ShutdownOptions {
   readonly clock: Clock;
@@ -62,4 +64,4 @@ async function within<T>(limitMs: number, work: Promise<T>): Promise<T | null> {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const textOf = (error: unknown): string => messageOf(error);

@@ -2,7 +2,9 @@
  * Runs sequences to their end: schedule, one engine step, sample, apply. The only place that changes sequences,
  * slots and the prefix cache. Knows no process and no text.
  */
+
 import type { Clock } from '../../core/clock.ts';
+import { messageOf } from '../../core/message-of.ts';
 import { AdapterPins } from './adapter-pins.ts';
 import type { EngineStats, PrefillChunk, StepEngine } from './engine.ts';
 import { FairShare } from './fair-share.ts';
@@ -125,7 +127,7 @@ export class StepLoop {
       this.record(shape, this.clock.nowMs() - startMs);
       this.apply(decoding, chunk, decision.prefill?.sequence ?? null, logits);
     } catch (error) {
-      this.failAll(error instanceof Error ? error.message : String(error));
+      this.failAll(messageOf(error));
     }
   }
 

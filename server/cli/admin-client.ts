@@ -1,5 +1,7 @@
 /** Calls to a running server's admin listener. */
+
 import { MillraceError } from '../../core/errors.ts';
+import { messageOf } from '../../core/message-of.ts';
 import { type Invocation, UsageError } from './command.ts';
 import { listenerUrl } from './listener-url.ts';
 import { configOf } from './settings.ts';
@@ -53,5 +55,5 @@ export function adminOf(invocation: Invocation): AdminClient {
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : null;
   if (cause instanceof Error && 'code' in cause) return String(cause.code);
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

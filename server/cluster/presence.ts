@@ -1,4 +1,5 @@
 /** Tells the others that this replica lives and what is in its engine, and knows as much of them. */
+import { messageOf } from '../../core/message-of.ts';
 import {
   type Adoption,
   isEnough,
@@ -120,7 +121,7 @@ export class Presence {
       this.others = replicas;
       this.lastProblem = '';
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = messageOf(error);
       if (problem !== this.lastProblem) this.options.onProblem(`the other replicas: ${problem}`);
       this.lastProblem = problem;
     }

@@ -2,6 +2,7 @@
  * Keeps a replica where the shared aliases are: adapters are fetched and loaded before they are served, another base is
  * started beside the one that serves. What fails is tried again; until then the replica answers as before, and says so.
  */
+import { messageOf } from '../../core/message-of.ts';
 import { type Aliases, servedBase } from '../../core/registry/aliases.ts';
 import type { MissingVersion } from '../cluster/roster.ts';
 import type { Unadopted } from '../rollout/alias-book.ts';
@@ -76,7 +77,7 @@ export class AliasFollower {
       if (missed.length > 0) throw new Error(missed.map(described).join('; '));
       this.lastProblem = '';
     } catch (error) {
-      this.tryLater(aliases, error instanceof Error ? error.message : String(error));
+      this.tryLater(aliases, messageOf(error));
     } finally {
       replica.adopted({ revision: aliases.revision, missing });
     }

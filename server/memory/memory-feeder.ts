@@ -2,12 +2,14 @@
  * Carries the feedback log into memory, each row once in effect: where it is stands on disk, and a row that comes again
  * after a crash changes nothing. It also sees to it that what has expired goes.
  */
+
 import { MillraceError } from '../../core/errors.ts';
 import { readLog } from '../../core/feedback/log-reader.ts';
 import { parseLogRecord } from '../../core/feedback/parse-record.ts';
 import { isBeyondLog, readPosition } from '../../core/feedback/read-position.ts';
 import type { LogRecord } from '../../core/feedback/record.ts';
 import { logStart, type Position } from '../../core/feedback/segments.ts';
+import { messageOf } from '../../core/message-of.ts';
 import { Pump } from '../../core/pump.ts';
 import { replaceFile } from '../../core/replace-file.ts';
 import type { Memory } from './memory.ts';
@@ -129,5 +131,3 @@ function isRowsFault(error: unknown): boolean {
   if (error instanceof MillraceError) return !ofTheSurroundings.has(error.code);
   return (error as NodeJS.ErrnoException).code === undefined;
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -2,6 +2,7 @@
  * Entries that another encoder has made vectors of are encoded again, beside everything else: a few at a time, so that
  * questions never wait behind many. Until then they match nothing.
  */
+import { messageOf } from '../../core/message-of.ts';
 import { within } from '../../core/within.ts';
 import type { IndexedEntry } from './entry.ts';
 import type { Embed } from './memory.ts';
@@ -70,7 +71,7 @@ export class ReEncoding {
   }
 
   private giveUp(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     this.options.onProblem(
       `what was remembered with another encoder matches nothing until the next start: ${reason}`,
     );

@@ -1,5 +1,7 @@
 /** Entry of a batch host process: one version and one task; a batch in, its results out. */
+
 import { Worker } from 'node:worker_threads';
+import { messageOf } from '../../core/message-of.ts';
 import type { BatchHostOptions, FromBatchHost, ToBatchHost } from './host-messages.ts';
 import type { BatchSession } from './onnxruntime/batch-session.ts';
 import { createEncoderSession } from './onnxruntime/encoder-session.ts';
@@ -11,7 +13,7 @@ type AnySession = BatchSession<unknown>;
 let session: AnySession | null = null;
 
 const send = (message: FromBatchHost): void => void process.send?.(message);
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const reasonOf = (error: unknown): string => messageOf(error);
 
 async function load({ task, ...options }: BatchHostOptions): Promise<void> {
   try {

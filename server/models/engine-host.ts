@@ -2,9 +2,11 @@
  * Entry of the engine host process: one model version, its step loop, and the channel to the gateway.
  * A step blocks this process's event loop, which is why it is a process; between steps messages are handled.
  */
+
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.ts';
+import { messageOf } from '../../core/message-of.ts';
 import type { AdapterSource, StepEngine } from '../batching/engine.ts';
 import { measureSteps } from '../batching/measure-steps.ts';
 import type { SequenceEvent } from '../batching/request.ts';
@@ -129,7 +131,7 @@ class EngineHost {
   }
 }
 
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const reasonOf = (error: unknown): string => messageOf(error);
 
 const host = new EngineHost();
 process.on('message', (message: ToHost) => void host.handle(message));

@@ -1,4 +1,5 @@
 /** One tenant's trial as it acts: what it concludes is done to the aliases at once, once, and noted; its state is saved. */
+import { messageOf } from '../../core/message-of.ts';
 import { type Conclusion, type Decision, type Effect, lineOf } from './conclusion.ts';
 import type { Decisions } from './decisions.ts';
 import { isHarm } from './experiment/harm.ts';
@@ -156,7 +157,7 @@ export class TenantTrial {
   private readonly unsaved = (error: unknown): void => this.tell('it is not saved', error);
 
   private tell(what: string, error: unknown): void {
-    this.parts.onProblem(`${this.name}: ${what}: ${error instanceof Error ? error.message : String(error)}`);
+    this.parts.onProblem(`${this.name}: ${what}: ${messageOf(error)}`);
   }
 }
 

@@ -1,13 +1,15 @@
 /** Entry of the process that consolidates: one job, then it ends, and all of its memory is given back. */
+
 import { setPriority } from 'node:os';
 import { MillraceError } from '../../core/errors.ts';
+import { messageOf } from '../../core/message-of.ts';
 import { buildBase } from './build-base.ts';
 import type { FromProcess, ToProcess } from './job.ts';
 
 const send = (message: FromProcess, sent = () => {}): void => void process.send?.(message, sent);
 
 function failureOf(error: unknown): FromProcess {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const coded = error instanceof MillraceError ? { code: error.code, details: error.details } : null;
   return { kind: 'failed', message, coded };
 }

@@ -1,7 +1,9 @@
 /** The rows of an uploaded file as examples with their lengths in tokens: what a job learns from, or is measured on. */
+
 import type { JobRequest } from '../../core/jobs/job.ts';
 import { readTrainingRows } from '../../core/jobs/training-file.ts';
 import type { TrainingRow } from '../../core/jobs/training-row.ts';
+import { messageOf } from '../../core/message-of.ts';
 import { answersOf, type Example } from '../examples/example.ts';
 import type { TrainableModel } from '../model/trainable-model.ts';
 import { JobFailure } from './job-failure.ts';
@@ -80,7 +82,7 @@ function lengthsOf(example: Example, { model }: ReadOptions, place: string, para
       return tokens.length;
     });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new JobFailure('invalid_file', `${place} cannot be used with this model: ${reason}`, param);
   }
 }

@@ -1,5 +1,7 @@
 /** Why a job cannot succeed, as its client is told. */
+
 import type { JobError } from '../../core/jobs/job.ts';
+import { messageOf } from '../../core/message-of.ts';
 
 export class JobFailure extends Error {
   readonly code: string;
@@ -16,7 +18,7 @@ export class JobFailure extends Error {
 
 /** Whatever was thrown, in OpenAI's shape. */
 export function jobErrorOf(error: unknown): JobError {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (error instanceof JobFailure) return { code: error.code, message, param: error.param };
   return { code: 'training_failed', message, param: null };
 }

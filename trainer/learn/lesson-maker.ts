@@ -1,4 +1,5 @@
 /** Examples to lessons: tokens, what the frozen layers make of them, and what the reference model says. */
+import { messageOf } from '../../core/message-of.ts';
 import { answersOf, type Example } from '../examples/example.ts';
 import type { TrainableModel } from '../model/trainable-model.ts';
 import type { Parameters } from '../train/gradient-session.ts';
@@ -50,7 +51,7 @@ function encode({ encoder }: Model, example: Example, maxTokens: number): Text[]
       return 'it has no token in front of the answer, or none in it';
     return texts;
   } catch (error) {
-    return `the model cannot read it: ${error instanceof Error ? error.message : String(error)}`;
+    return `the model cannot read it: ${messageOf(error)}`;
   }
 }
 

@@ -11,6 +11,7 @@ import {
   removeConsolidationRequest,
   writeConsolidationRequest,
 } from '../../core/learning/consolidation-request.ts';
+import { messageOf } from '../../core/message-of.ts';
 import { readAdapter } from '../../core/registry/adapter-store.ts';
 import { aliasesOf, readAliases, servedBase } from '../../core/registry/aliases.ts';
 import { listBaseVersions, removeBaseVersion } from '../../core/registry/base-versions.ts';
@@ -168,7 +169,7 @@ export class Consolidation {
   }
 }
 
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const textOf = (error: unknown): string => messageOf(error);
 
 /** One line a stage. */
 function stagesTo(log: (message: string) => void): (progress: ImportProgress) => void {

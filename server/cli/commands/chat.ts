@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline';
+import { messageOf } from '../../../core/message-of.ts';
 import type { ChatServer } from '../chat-client.ts';
 import { streamChat } from '../chat-client.ts';
 import { type Command, type Invocation, integerOption, UsageError } from '../command.ts';
@@ -43,7 +44,7 @@ async function talk(invocation: Invocation, server: ChatServer): Promise<number>
           stop = null;
         }
       },
-      onFailure: (error) => terminal.note(error instanceof Error ? error.message : String(error)),
+      onFailure: (error) => terminal.note(messageOf(error)),
     },
     options.system ?? null,
   );
