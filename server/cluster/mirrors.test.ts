@@ -12,7 +12,7 @@ import {
   learningLayout,
   type VersionEvent,
 } from '../../core/registry/learning-layout.ts';
-import { pause, until } from '../../test/redis/redis-server.ts';
+import { pause, until } from '../../test/until.ts';
 import type { FeedbackRequest } from '../feedback/feedback-request.ts';
 import { type Keeper, openKeeper } from '../feedback/keeper.ts';
 import { fakeEncoder } from '../memory/fake-embed.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { MillraceError } from '../../core/errors.ts';
 import { type Implementation, noRedis, redisFixture } from '../../test/redis/implementations.ts';
-import { pause, until } from '../../test/redis/redis-server.ts';
+import { pause, until } from '../../test/until.ts';
 import { RedisObservations } from '../redis/redis-observations.ts';
 import { FakeObservations } from './fake-observations.ts';
 import { maxBatch, type ObservationChannel, type Observed } from './observation-channel.ts';

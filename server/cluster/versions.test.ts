@@ -20,7 +20,7 @@ import { after, test } from 'node:test';
 import { MillraceError } from '../../core/errors.ts';
 import { openAdapter } from '../../core/registry/adapter-store.ts';
 import { baseFolderName } from '../../core/registry/manifest.ts';
-import { until } from '../../test/redis/redis-server.ts';
+import { until } from '../../test/until.ts';
 import { FetchedVersions, type FetchedVersionsOptions } from './fetched-versions.ts';
 import { HttpVersionFiles } from './http-version-files.ts';
 import type { VersionFiles } from './version-files.ts';

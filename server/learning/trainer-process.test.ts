@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { afterEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { TrainerOptions } from '../../core/learning/trainer-options.ts';
+import { isRunning } from '../../core/process-identity.ts';
+import { until } from '../../test/until.ts';
 import { TrainerProcess } from './trainer-process.ts';
 
 const entry = fileURLToPath(new URL('./hanging-trainer.js', import.meta.url));
@@ -23,52 +25,35 @@ function start(options: { readonly maxSilenceMs: number; readonly isBusy?: () =>
   });
 }
 
-async function until(what: string, timeoutMs: number, look: () => boolean): Promise<void> {
-  const untilMs = performance.now() + timeoutMs;
-  while (!look()) {
-    assert.ok(performance.now() < untilMs, `not within ${timeoutMs} ms: ${what}; ${said.join('; ')}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-const isGone = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch {
-    return true;
-  }
-};
-
 afterEach(() => trainer.close());
 
 test('a trainer that is stopped is ended and started again, long before one that is only silent would be', {
   skip,
 }, async () => {
   start({ maxSilenceMs: 600_000 });
-  await until('it is ready', 30_000, () => trainer.state === 'ready');
+  await until(() => trainer.state === 'ready', 'it is ready', 30_000);
   const pid = trainer.pid!;
   process.kill(pid, 'SIGSTOP');
-  await until('another one is ready', 60_000, () => trainer.state === 'ready' && trainer.pid !== pid);
-  assert.deepEqual([trainer.hangs, trainer.restarts, isGone(pid)], [1, 1, true]);
+  await until(() => trainer.state === 'ready' && trainer.pid !== pid, 'another one is ready', 60_000);
+  assert.deepEqual([trainer.hangs, trainer.restarts, isRunning(String(pid))], [1, 1, false]);
   assert.match(said.join('\n'), /no sign of life for \d+ s; it is ended\nthe trainer ended with SIGKILL/);
 });
 
 test('a trainer that hangs is ended and started again; the next one may be silent for longer', async () => {
   let isBusy = false;
   start({ maxSilenceMs: 3_000, isBusy: () => isBusy });
-  await until('it is ready', 30_000, () => trainer.state === 'ready');
+  await until(() => trainer.state === 'ready', 'it is ready', 30_000);
   const { hangs, restarts, pid } = trainer;
   isBusy = true;
   const hungMs = performance.now();
-  await until('it is ended', 30_000, () => trainer.hangs > hangs);
+  await until(() => trainer.hangs > hangs, 'it is ended', 30_000);
   const tookMs = performance.now() - hungMs;
   isBusy = false;
   assert.ok(tookMs >= 2_900, `${tookMs} ms`);
-  await until('another one is ready', 60_000, () => trainer.restarts > restarts && trainer.state === 'ready');
+  await until(() => trainer.restarts > restarts && trainer.state === 'ready', 'another one is ready', 60_000);
   assert.notEqual(trainer.pid, pid);
   isBusy = true;
   const againMs = performance.now();
-  await until('it is ended', 60_000, () => trainer.hangs > hangs + 1);
+  await until(() => trainer.hangs > hangs + 1, 'it is ended', 60_000);
   assert.ok(performance.now() - againMs >= 5_800, 'one that was only slow is not ended as early again');
 });

@@ -1,4 +1,5 @@
 /** Real host processes with the fake engine: what the gateway sees when one is killed, stopped, or never comes up. */
+
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,7 +8,9 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { systemClock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
+import { isRunning } from '../../core/process-identity.ts';
 import { specOf } from '../../test/specs.ts';
+import { until } from '../../test/until.ts';
 import type { AdapterSource, StepRecord } from '../batching/engine.ts';
 import type { SequenceEvent } from '../batching/request.ts';
 import { startEngine } from './engine-process.ts';
@@ -92,23 +95,6 @@ async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
-
-async function until(condition: () => boolean, limitMs: number): Promise<void> {
-  const endMs = performance.now() + limitMs;
-  while (!condition()) {
-    if (performance.now() > endMs) throw new Error(`not within ${limitMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-const isGone = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch {
-    return true;
-  }
-};
 
 async function serves(engine: Engine, adapter: string | null = null): Promise<void> {
   const { events, ended } = run(engine, 20, adapter);
@@ -198,7 +184,11 @@ describe('adapters', () => {
     const engine = await start();
     await engine.loadAdapter(adapterFile('x'));
     process.kill(engine.pid()!, 'SIGKILL');
-    await until(() => engine.stats().restarts === 1 && engine.state() === 'ready', 15_000);
+    await until(
+      () => engine.stats().restarts === 1 && engine.state() === 'ready',
+      'another host serves',
+      15_000,
+    );
     await serves(engine, 'x');
   });
 });
@@ -221,9 +211,9 @@ for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
     assert.notEqual(engine.state(), 'ready', 'the state tells the truth meanwhile');
     const refused = await within(maxEndMs, run(engine, 5).ended);
     assert.equal(refused.reason, 'error');
-    await until(() => engine.state() === 'ready', 10_000);
+    await until(() => engine.state() === 'ready', 'another host serves', 10_000);
     assert.notEqual(engine.pid(), pid);
-    assert.ok(isGone(pid), 'the old host is gone');
+    assert.ok(!isRunning(String(pid)), 'the old host is gone');
     assert.equal(engine.stats().restarts, 1);
     await serves(engine);
   });
@@ -233,7 +223,11 @@ test('a host that is killed again and again comes back each time', async () => {
   const engine = await start();
   for (let kills = 1; kills <= 3; kills++) {
     process.kill(engine.pid()!, 'SIGKILL');
-    await until(() => engine.stats().restarts === kills && engine.state() === 'ready', 15_000);
+    await until(
+      () => engine.stats().restarts === kills && engine.state() === 'ready',
+      'another host serves',
+      15_000,
+    );
   }
   await serves(engine);
 });
@@ -256,6 +250,6 @@ test('closing ends the host, and its requests', async () => {
   const pid = engine.pid()!;
   await engine.close();
   assert.equal((await within(maxEndMs, ended)).reason, 'error');
-  assert.ok(isGone(pid));
+  assert.ok(!isRunning(String(pid)));
   assert.equal(engine.state(), 'stopped');
 });

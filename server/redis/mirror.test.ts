@@ -5,13 +5,8 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { readAll } from '../../core/feedback/log-reader.ts';
 import { LogWriter } from '../../core/feedback/log-writer.ts';
-import {
-  noRedis,
-  pause,
-  RedisServer,
-  type RedisServerOptions,
-  until,
-} from '../../test/redis/redis-server.ts';
+import { noRedis, RedisServer, type RedisServerOptions } from '../../test/redis/redis-server.ts';
+import { pause, until } from '../../test/until.ts';
 import { LogReceiver } from '../cluster/log-receiver.ts';
 import { LogSender } from '../cluster/log-sender.ts';
 import { MirroredLog } from '../cluster/mirrored-log.ts';

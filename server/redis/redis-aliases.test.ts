@@ -3,7 +3,7 @@ import { after, describe, test } from 'node:test';
 import { MillraceError } from '../../core/errors.ts';
 import { type Aliases, noAliases, noTenantAliases } from '../../core/registry/aliases.ts';
 import { noRedis, redisFixture } from '../../test/redis/implementations.ts';
-import { pause, until } from '../../test/redis/redis-server.ts';
+import { pause, until } from '../../test/until.ts';
 import type { LeaderLock } from '../cluster/leader-lock.ts';
 import { maxAliasesBytes, type SharedAliases } from '../cluster/shared-aliases.ts';
 import { RedisAliases } from './redis-aliases.ts';

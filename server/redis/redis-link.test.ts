@@ -1,8 +1,9 @@
 /** Against a real redis-server that is stopped, paused, made read-only, filled up, killed and put behind a bad network. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { freePort, noRedis, pause, RedisServer, until } from '../../test/redis/redis-server.ts';
+import { freePort, noRedis, RedisServer } from '../../test/redis/redis-server.ts';
 import { TcpProxy } from '../../test/redis/tcp-proxy.ts';
+import { pause, until } from '../../test/until.ts';
 import { redisAddress } from './redis-address.ts';
 import { type RedisFailure, RedisUnavailable, replyFailure } from './redis-failure.ts';
 import { RedisLink, type RedisLinkOptions } from './redis-link.ts';

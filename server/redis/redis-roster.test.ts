@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { MillraceError } from '../../core/errors.ts';
 import { noRedis, redisFixture } from '../../test/redis/implementations.ts';
-import { pause } from '../../test/redis/redis-server.ts';
+import { pause } from '../../test/until.ts';
 import { maxReplicas, type ReplicaStatus, type Roster } from '../cluster/roster.ts';
 import { RedisRoster } from './redis-roster.ts';
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { noRedis, pause, RedisServer, until } from '../../test/redis/redis-server.ts';
+import { noRedis, RedisServer } from '../../test/redis/redis-server.ts';
+import { pause, until } from '../../test/until.ts';
 import { FakeShelf } from '../cluster/fake-shelf.ts';
 import type { Shelf } from '../cluster/shelf.ts';
 import { RedisLink } from './redis-link.ts';

@@ -3,8 +3,18 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { MillraceError } from '../../core/errors.ts';
 import { noAliases } from '../../core/registry/aliases.ts';
-import { noRedis, pause, RedisServer, until } from './redis-server.ts';
-import { callsOf, closeShared, commandMs, openShared, rates, type Shared, works } from './shared-calls.ts';
+import { pause, until } from '../until.ts';
+import { noRedis, RedisServer } from './redis-server.ts';
+import {
+  callsOf,
+  closeShared,
+  commandMs,
+  endOf,
+  openShared,
+  rates,
+  type Shared,
+  works,
+} from './shared-calls.ts';
 
 const slackMs = 250;
 const mendMs = 2_500;
@@ -59,12 +69,7 @@ describe('what replicas share, while Redis fails', { skip: noRedis }, () => {
       await fault.begin(server);
       try {
         for (const [what, call] of Object.entries(callsOf(shared))) {
-          const beginMs = performance.now();
-          const error = await call().then(
-            () => null,
-            (thrown: unknown) => thrown,
-          );
-          const tookMs = performance.now() - beginMs;
+          const { error, tookMs } = await endOf(call);
           // Taking reads, as long as there is nothing to give back: a Redis without memory still does that.
           const mayWork = fault.name === 'maxmemory' && what === 'taking observations';
           assert.ok(

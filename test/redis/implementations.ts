@@ -1,7 +1,8 @@
 /** Real links to one real Redis, for suites that run over Redis and over what needs none. */
 import { after } from 'node:test';
 import { RedisLink } from '../../server/redis/redis-link.ts';
-import { noRedis, RedisServer, until } from './redis-server.ts';
+import { until } from '../until.ts';
+import { noRedis, RedisServer } from './redis-server.ts';
 
 /** Of how what is tested is made; `T` is what the suite opens. */
 export interface Implementation<T> {

@@ -8,7 +8,8 @@ import { MemoryLimits } from '../../server/admission/memory-limits.ts';
 import { RedisLimits } from '../../server/redis/redis-limits.ts';
 import { RedisLink } from '../../server/redis/redis-link.ts';
 import { type Gateway, modelId, post, startGateway } from '../api/gateway.ts';
-import { noRedis, RedisServer, until } from './redis-server.ts';
+import { until } from '../until.ts';
+import { noRedis, RedisServer } from './redis-server.ts';
 
 /** Where Redis is expected to answer: a busy machine takes its time. */
 const patientMs = 5_000;

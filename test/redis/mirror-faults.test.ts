@@ -10,8 +10,9 @@ import { readAll } from '../../core/feedback/log-reader.ts';
 import type { LogRecord } from '../../core/feedback/record.ts';
 import { learningLayout } from '../../core/registry/learning-layout.ts';
 import { createRng } from '../../core/rng.ts';
+import { pause, until } from '../until.ts';
 import type { Answer } from './mirror-replica.ts';
-import { noRedis, pause, RedisServer, until } from './redis-server.ts';
+import { noRedis, RedisServer } from './redis-server.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-faults-'));
 after(() => rmSync(root, { recursive: true }));

@@ -6,6 +6,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { pause } from '../until.ts';
 
 /** Why the tests with a real Redis are skipped; false where they run. */
 export const noRedis: string | false =
@@ -130,20 +131,4 @@ export async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
-}
-
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Asks every few milliseconds. Throws when it is not so within the time. */
-export async function until(
-  isSo: () => boolean | Promise<boolean>,
-  what: string,
-  maxMs = 5_000,
-): Promise<number> {
-  const beginMs = performance.now();
-  while (!(await isSo())) {
-    if (performance.now() - beginMs > maxMs) throw new Error(`not within ${maxMs} ms: ${what}`);
-    await pause(10);
-  }
-  return performance.now() - beginMs;
 }

@@ -13,7 +13,8 @@ import { RedisObservations } from '../../server/redis/redis-observations.ts';
 import { RedisRoster } from '../../server/redis/redis-roster.ts';
 import { RedisShelf } from '../../server/redis/redis-shelf.ts';
 import { repoRoot } from '../root.ts';
-import { noRedis, RedisServer, until } from './redis-server.ts';
+import { until } from '../until.ts';
+import { noRedis, RedisServer } from './redis-server.ts';
 
 const documented = /`ACL SETUSER millrace on >… ([^`]+)`/;
 

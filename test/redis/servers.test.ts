@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { type Served, serve } from '../e2e/program.ts';
-import { noRedis, RedisServer, until } from './redis-server.ts';
+import { until } from '../until.ts';
+import { noRedis, RedisServer } from './redis-server.ts';
 
 const secret = 'mr-secret';
 const password = 'redis-pass-word';

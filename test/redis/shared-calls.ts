@@ -8,7 +8,7 @@ import { RedisLimits } from '../../server/redis/redis-limits.ts';
 import { RedisLink } from '../../server/redis/redis-link.ts';
 import { RedisObservations } from '../../server/redis/redis-observations.ts';
 import { RedisRoster } from '../../server/redis/redis-roster.ts';
-import { until } from './redis-server.ts';
+import { until } from '../until.ts';
 
 export const commandMs = 250;
 const ttlMs = 30_000;
@@ -85,4 +85,16 @@ export async function works(shared: Shared): Promise<boolean> {
 export async function closeShared({ link, aliases, observations }: Shared): Promise<void> {
   await Promise.all([aliases.close(), observations.close()]);
   await link.close();
+}
+
+/** How a call ends, and after what time. */
+export async function endOf(
+  call: () => Promise<unknown>,
+): Promise<{ readonly error: unknown; readonly tookMs: number }> {
+  const beginMs = performance.now();
+  const error = await call().then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  return { error, tookMs: performance.now() - beginMs };
 }

@@ -9,7 +9,8 @@ import { after, before, describe, test } from 'node:test';
 import { createServer, type Server } from 'node:tls';
 import { RedisLink, type RedisLinkOptions } from '../../server/redis/redis-link.ts';
 import { repoRoot } from '../root.ts';
-import { noRedis, RedisServer, until } from './redis-server.ts';
+import { until } from '../until.ts';
+import { noRedis, RedisServer } from './redis-server.ts';
 
 const noTools: string | false =
   noRedis || (spawnSync('openssl', ['version']).status === 0 ? false : 'openssl is not installed');

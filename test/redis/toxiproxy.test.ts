@@ -11,8 +11,9 @@ import type { LogRecord } from '../../core/feedback/record.ts';
 import { learningLayout } from '../../core/registry/learning-layout.ts';
 import { type LearningServer, serveLearning } from '../e2e/learning-server.ts';
 import { modelName, TinyModel } from '../e2e/tiny-model.ts';
-import { noRedis, pause, RedisServer, until } from './redis-server.ts';
-import { callsOf, closeShared, commandMs, openShared, type Shared, works } from './shared-calls.ts';
+import { pause, until } from '../until.ts';
+import { noRedis, RedisServer } from './redis-server.ts';
+import { callsOf, closeShared, commandMs, endOf, openShared, type Shared, works } from './shared-calls.ts';
 import { noToxiproxy, type Toxic, Toxiproxy } from './toxiproxy.ts';
 
 /** For a machine that is busy with other things. */
@@ -117,12 +118,7 @@ describe('over a real toxiproxy', { skip: noRedis || noToxiproxy }, () => {
       test(`${fault.name}: each call ends in time, and works again when it is over`, async () => {
         await breakWay(fault);
         for (const [what, call] of Object.entries(callsOf(shared))) {
-          const beginMs = performance.now();
-          const error = await call().then(
-            () => null,
-            (thrown: unknown) => thrown,
-          );
-          const tookMs = performance.now() - beginMs;
+          const { error, tookMs } = await endOf(call);
           const isUnavailable = error instanceof MillraceError && error.code === 'cluster_unavailable';
           assert.ok(isUnavailable || (error === null && fault.mayWork), `${what}: ${error}`);
           // A call may be two commands; the second one is not sent when the first has failed.

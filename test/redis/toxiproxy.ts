@@ -1,6 +1,7 @@
 /** The real toxiproxy in front of a Redis: a way that is made slow, cut short, reset or closed as its "toxics" say. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { freePort, until } from './redis-server.ts';
+import { until } from '../until.ts';
+import { freePort } from './redis-server.ts';
 
 const program = process.env.MILLRACE_TEST_TOXIPROXY ?? 'toxiproxy-server';
 /** Why the tests with it are skipped; false where they run. */

@@ -6,7 +6,8 @@ import { readAll } from '../../core/feedback/log-reader.ts';
 import type { LogRecord } from '../../core/feedback/record.ts';
 import { learningLayout } from '../../core/registry/learning-layout.ts';
 import { modelName, TinyModel } from '../e2e/tiny-model.ts';
-import { RedisServer, until } from '../redis/redis-server.ts';
+import { RedisServer } from '../redis/redis-server.ts';
+import { until } from '../until.ts';
 import { Replica } from './replica.ts';
 
 const names = ['learner', 'first', 'second'] as const;

@@ -1,6 +1,6 @@
 /** One server of several over a folder and ports that stay: ended and started again as an orchestrator does. */
 import { type Served, serve } from '../e2e/program.ts';
-import { until } from '../redis/redis-server.ts';
+import { until } from '../until.ts';
 
 const startMs = 60_000;
 const endMs = 60_000;

@@ -1,7 +1,7 @@
 /** One replica is killed under load, and started again at once: whose requests fail, how, and how soon they know. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Noted } from '../chaos/traffic.ts';
-import { until } from '../redis/redis-server.ts';
+import { until } from '../until.ts';
 import { figuresOf, greatest, isFailed, type Measured, textOf } from './figures.ts';
 import { OpenLoad } from './open-load.ts';
 import type { Replica } from './replica.ts';

@@ -1,7 +1,7 @@
 /** Versions that the learner is told to promote, under load: when each of the others serves them, and what clients notice. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { modelName } from '../e2e/tiny-model.ts';
-import { until } from '../redis/redis-server.ts';
+import { until } from '../until.ts';
 import { failuresOf, figuresOf, greatest, type Measured, quantile } from './figures.ts';
 import type { Fleet } from './fleet.ts';
 import { OpenLoad } from './open-load.ts';

@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ReceivedSpan } from '../api/otlp-receiver.ts';
 import { type Served, serve } from '../e2e/program.ts';
 import { modelName, TinyModel } from '../e2e/tiny-model.ts';
-import { until } from '../redis/redis-server.ts';
+import { until } from '../until.ts';
 import { Collector, noCollector, type OtlpMetric } from './collector.ts';
 import { seriesIn } from './prometheus-text.ts';
 

@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type OtlpBody, type ReceivedSpan, spansIn } from '../api/otlp-receiver.ts';
-import { freePort, until } from '../redis/redis-server.ts';
+import { freePort } from '../redis/redis-server.ts';
+import { until } from '../until.ts';
 
 const program = process.env.MILLRACE_TEST_OTELCOL ?? 'otelcol';
 const components = spawnSync(program, ['components'], { encoding: 'utf8', timeout: 10_000 });
