@@ -12,7 +12,7 @@ import { promisify } from 'node:util';
 import { learningLayout } from '../../core/registry/learning-layout.ts';
 import { noRedis, RedisServer } from '../redis/redis-server.ts';
 import { type LearningServer, serveLearning, until } from './learning-server.ts';
-import { program } from './program.ts';
+import { program, programEnv } from './program.ts';
 import { modelName, TinyModel } from './tiny-model.ts';
 
 const skip = noRedis;
@@ -59,7 +59,11 @@ after(async () => {
 /** What `millrace replicas` says, asked of one of them. */
 async function replicasAt(name: Name): Promise<string> {
   const args = [program, 'replicas', '--url', at(name).adminUrl];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root, timeout: waitMs });
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    cwd: root,
+    env: programEnv,
+    timeout: waitMs,
+  });
   return stdout;
 }
 
