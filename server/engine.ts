@@ -1,10 +1,12 @@
 /** Engines over version folders, as the configuration says. */
+import { linearOf } from '../core/adapter/served.ts';
 import { systemClock } from '../core/clock.ts';
 import { usableCpus } from '../core/usable-cpus.ts';
 import { mostOverfull } from './admission/admission.ts';
 import type { EmbeddingEngine, InferenceEngine, ScoringEngine, StepRecord } from './batching/engine.ts';
 import type { Config } from './config/declaration.ts';
 import { environment } from './config/environment.ts';
+import { learningTargets } from './config/learning-targets.ts';
 import { startEncoder } from './models/encoder-process.ts';
 import { startEngine } from './models/engine-process.ts';
 import { createScorer } from './models/scorer-process.ts';
@@ -70,6 +72,7 @@ export function startConfiguredEngine(
       numSlots,
       maxContext,
       maxAdapterRows: config['engine.maxAdapterRows'],
+      adapterLinears: [...new Set(learningTargets(config).map(linearOf))],
       limits: {
         cacheTokens: config['engine.cacheTokens'] || numSlots * maxContext,
         maxChunkTokens: config['engine.maxChunkTokens'],

@@ -1,8 +1,6 @@
 /** Learning as the configuration says: the server's part of it, and the trainer beside it. */
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type LoraTarget, loraTargets } from '../core/adapter/lora.ts';
-import { MillraceError } from '../core/errors.ts';
 import type { TrainerOptions } from '../core/learning/trainer-options.ts';
 import { readAliases } from '../core/registry/aliases.ts';
 import { learningLayout, type VersionEvent } from '../core/registry/learning-layout.ts';
@@ -16,6 +14,7 @@ import type {
 } from './completion/served-model.ts';
 import type { Config } from './config/declaration.ts';
 import { environment } from './config/environment.ts';
+import { learningTargets } from './config/learning-targets.ts';
 import { trainerThreads } from './engine.ts';
 import { type BaseAtStart, baseAtStart } from './learning/base-at-start.ts';
 import { Bases } from './learning/bases.ts';
@@ -220,19 +219,11 @@ function trainerOptionsOf(config: Config, model: string): TrainerOptions {
     nice: config['learning.nice'],
     rank: config['learning.rank'],
     alpha: config['learning.alpha'],
-    targets: targetsOf(config['learning.targets']),
+    targets: learningTargets(config),
     frozenShare: config['learning.frozenPercent'] / 100,
     settleMs: config['learning.settleMs'],
     maxTokens: config['learning.maxTokens'],
     maxReplay: config['learning.maxReplay'],
     maxPerAccountDay: config['learning.maxRowsPerKeyDay'],
   };
-}
-
-function targetsOf(text: string): LoraTarget[] {
-  const names = text.split(',').map((name) => name.trim());
-  const unknown = names.find((name) => !loraTargets.some((target) => target === name));
-  if (unknown === undefined) return loraTargets.filter((target) => names.includes(target));
-  const message = `learning.targets names "${unknown}"; a model has ${loraTargets.join(', ')}.`;
-  throw new MillraceError('invalid_argument', { message });
 }

@@ -35,6 +35,10 @@ const partsOf: Readonly<Record<LayerLinear, readonly LoraTarget[]>> = {
   down: ['down'],
 };
 
+/** Linear of the graph that a target is, or is a part of. */
+export const linearOf = (target: LoraTarget): LayerLinear =>
+  layerLinears.find((linear) => partsOf[linear].includes(target))!;
+
 export function toServed(adapter: Adapter, config: DecoderConfig, basis: Basis | null): ServedAdapter {
   const factors = new Map<string, StoredTensor>();
   const { rank, firstLayer } = adapter.shape;

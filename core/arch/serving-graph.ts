@@ -7,8 +7,9 @@
  *   decode_lengths int32 [n], chunk_lengths int32 [1]: total length after the step, minus one ·
  *   decode_total, chunk_total int32 [1]: the longest total length · {decode,chunk}_{k,v}_<layer> fp32
  *   [n or 1, kvHeads, maxContext, headSize].
- * With adapters, whose factors stack up to S groups of 8 rows: lora_<layer>_<linear>_a fp32 [S, 8, in], _b [8·S, out] ·
- *   lora_mask fp32 [S, T, 8] selects, and scales, each token's rows; of qkv, with three rows for each: 3S, and lora_joint_mask.
+ * With adapters, whose factors stack up to S groups of 8 rows, of each kind of linear as many as it needs:
+ *   lora_<layer>_<linear>_a fp32 [S, 8, in], _b [8·S, out] · lora_mask_<linear> fp32 [S, T, 8], which selects, and scales,
+ *   each token's rows.
  * Outputs: complete, an empty sequence · logits fp32 [R, vocab] · the caches, suffix _out.
  */
 import { type Dim, GraphBuilder, type Value } from '../onnx/graph.ts';
@@ -20,11 +21,29 @@ import {
   emitDecoder,
   emitHead,
   type LayerLinear,
+  layerLinears,
   linearSizes,
 } from './decoder.ts';
 
 const groups = ['decode', 'chunk'] as const;
 type Group = (typeof groups)[number];
+
+export interface ServingGraph {
+  /** Name in a version's folder. */
+  readonly file: string;
+  /** Linears that adapters may change. */
+  readonly adapted: readonly LayerLinear[];
+}
+
+/**
+ * Those of a version, the smallest first. An adapter costs a step little arithmetic, but five more nodes for each linear: on
+ * the gate linears alone, as the trainer makes them, a fifth of what it costs everywhere.
+ */
+export const servingGraphs: readonly ServingGraph[] = [
+  { file: 'serving.onnx', adapted: [] },
+  { file: 'serving-gate-adapters.onnx', adapted: ['gate'] },
+  { file: 'serving-adapters.onnx', adapted: layerLinears },
+];
 
 /** Name of a cache input; its output has the suffix "_out". */
 export function cacheName(group: Group, part: 'k' | 'v', layer: number): string {
@@ -36,7 +55,7 @@ export function emitServingGraph(
   config: DecoderConfig,
   weights: DecoderWeights,
   dataFile: string,
-  options: { adapters: 'none' | 'lora' },
+  adapted: readonly LayerLinear[],
 ): Uint8Array {
   const graph = new GraphBuilder(dataFile);
   // First of all outputs: see server/models/onnxruntime/step-engine.ts for what it is good for.
@@ -45,13 +64,9 @@ export function emitServingGraph(
   const ids = graph.input('input_ids', 'int64', [1, 'T']);
   const rows = graph.input('rows', 'int64', ['R']);
   graph.output('logits', 'float32', ['R', config.vocabSize]);
-  const adapt =
-    options.adapters === 'lora'
-      ? loraAdapter(graph, config)
-      : (_: number, __: LayerLinear, ___: Value, y: Value) => y;
   const hidden = emitDecoder(graph, config, weights, ids, {
     attention: inPlaceAttention(graph, config, weights),
-    adapt,
+    adapt: loraAdapter(graph, config, adapted),
   });
   graph.nodeInto(['logits'], 'Identity', [emitHead(graph, config, weights, hidden, rows)]);
   return graph.finish(`${config.family}-serving`);
@@ -107,27 +122,36 @@ function declareCaches(graph: GraphBuilder, config: DecoderConfig, group: Group,
  */
 export const loraGroup = 8;
 
-/** y + ((x·Aᵀ) ∘ mask)·B: a product for each group of rows, of all adapters of the batch; the mask keeps each token to its own. */
-function loraAdapter(graph: GraphBuilder, config: DecoderConfig): DecoderPlugs['adapt'] {
-  const mask = graph.input('lora_mask', 'float32', ['groups', 'T', loraGroup]);
-  const jointMask = graph.input('lora_joint_mask', 'float32', ['groups3', 'T', loraGroup]);
+/** Of an adapted linear y + ((x·Aᵀ) ∘ mask)·B: a product for each group of rows, of all adapters of the batch; the mask keeps each token to its own. */
+function loraAdapter(
+  graph: GraphBuilder,
+  config: DecoderConfig,
+  adapted: readonly LayerLinear[],
+): DecoderPlugs['adapt'] {
+  if (adapted.length === 0) return (_layer, _linear, _x, y) => y;
+  const masks = new Map(
+    adapted.map((linear) => [
+      linear,
+      graph.input(loraMaskName(linear), 'float32', [`groups_${linear}`, 'T', loraGroup]),
+    ]),
+  );
   const sizes = linearSizes(config);
   const flatShape = graph.constant('int64', [2], [0, -1]);
   return (layer, linear, x, y) => {
+    const mask = masks.get(linear);
+    if (mask === undefined) return y;
     const [inSize, outSize] = sizes[linear];
-    const isJoint = linear === 'qkv';
-    const [groups, rows] = isJoint ? ['groups3', 'rows3'] : ['groups', 'rows'];
-    const a = graph.input(loraName(layer, linear, 'a'), 'float32', [groups, loraGroup, inSize]);
-    const b = graph.input(loraName(layer, linear, 'b'), 'float32', [rows, outSize]);
+    const a = graph.input(loraName(layer, linear, 'a'), 'float32', [`groups_${linear}`, loraGroup, inSize]);
+    const b = graph.input(loraName(layer, linear, 'b'), 'float32', [`rows_${linear}`, outSize]);
     const low = graph.node('FusedMatMul', [x, a], { transA: 0, transB: 1 });
-    const masked = graph.node('Mul', [low, isJoint ? jointMask : mask]);
+    const masked = graph.node('Mul', [low, mask]);
     const byToken = graph.node('Transpose', [masked], { perm: { ints: [1, 0, 2] } });
     const flat = graph.node('Reshape', [byToken, flatShape]);
     return graph.node('Add', [y, graph.node('MatMul', [flat, b])]);
   };
 }
 
-/** Name of an adapter input. */
-export function loraName(layer: number, linear: LayerLinear, side: 'a' | 'b'): string {
-  return `lora_${layer}_${linear}_${side}`;
-}
+/** Names of adapter inputs. */
+export const loraName = (layer: number, linear: LayerLinear, side: 'a' | 'b'): string =>
+  `lora_${layer}_${linear}_${side}`;
+export const loraMaskName = (linear: LayerLinear): string => `lora_mask_${linear}`;

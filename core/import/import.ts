@@ -9,7 +9,7 @@ import type { DecoderConfig, EncoderConfig, ModelConfig } from '../arch/config.t
 import type { DecoderWeights } from '../arch/decoder.ts';
 import { emitEncoderGraph } from '../arch/encoder-graph.ts';
 import { emitScoringGraph } from '../arch/scoring-graph.ts';
-import { emitServingGraph } from '../arch/serving-graph.ts';
+import { emitServingGraph, servingGraphs } from '../arch/serving-graph.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { ExternalDataWriter } from '../onnx/external-data.ts';
 import { type Calibration, type LinearChoice, writeDecoderWeights } from './decoder-weights.ts';
@@ -96,8 +96,9 @@ async function writeWeights(options: ImportOptions, config: DecoderConfig) {
 
 async function writeGraphs(folder: string, config: DecoderConfig, weights: DecoderWeights): Promise<void> {
   const graphs = {
-    'serving.onnx': emitServingGraph(config, weights, dataFile, { adapters: 'none' }),
-    'serving-lora.onnx': emitServingGraph(config, weights, dataFile, { adapters: 'lora' }),
+    ...Object.fromEntries(
+      servingGraphs.map(({ file, adapted }) => [file, emitServingGraph(config, weights, dataFile, adapted)]),
+    ),
     'scoring.onnx': emitScoringGraph(config, weights, dataFile),
   };
   for (const [name, bytes] of Object.entries(graphs)) await writeFile(join(folder, name), bytes);

@@ -1,6 +1,7 @@
 /** A course of corrections, one after another, and what was seen on the way. */
 import type { Fate } from './endpoint.ts';
 import type { Loss } from './perplexity.ts';
+import type { SpillSample } from './spill.ts';
 import type { TrainingLoss } from './training-loss.ts';
 
 /** After one correction. */
@@ -24,4 +25,6 @@ export interface Course {
   readonly base: Loss;
   readonly updates: readonly Update[];
   readonly checks: readonly Check[];
+  /** After the last one. */
+  readonly spill: readonly SpillSample[];
 }

@@ -1,6 +1,7 @@
 /** The measures by name. Freshness and recall are of one course of lessons, which is given once for both. */
 import { measureBaseSwaps } from './base-swaps.ts';
 import { measureForgetting } from './forgetting.ts';
+import { measureJobs } from './jobs.ts';
 import { measureLeaks } from './leaks.ts';
 import { measureLessons } from './lessons.ts';
 import type { Finding, Lab } from './measure.ts';
@@ -19,6 +20,7 @@ export const measureNames = [
   'bases',
   'poison',
   'secrets',
+  'jobs',
 ] as const;
 export type MeasureName = (typeof measureNames)[number];
 
@@ -42,4 +44,5 @@ export const experiments: readonly Experiment[] = [
   { gives: ['bases'], run: async (lab) => ({ bases: await measureBaseSwaps(lab) }) },
   { gives: ['poison'], run: async (lab) => ({ poison: await measurePoison(lab) }) },
   { gives: ['secrets'], run: async (lab) => ({ secrets: await measureLeaks(lab) }) },
+  { gives: ['jobs'], run: async (lab) => ({ jobs: await measureJobs(lab) }) },
 ];

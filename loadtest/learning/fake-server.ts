@@ -25,6 +25,8 @@ export interface FakeOptions {
     | 'keeps secrets'
     /** Answers everything from its memory. */
     | 'matches everything'
+    /** Its weights answer everything with what they learned last. */
+    | 'spills'
     /** Every third stream fails. */
     | 'fails';
 }
@@ -119,7 +121,9 @@ class Fake {
     const adapter = this.adapterFor(millrace?.version);
     const remembered = millrace?.memory === false ? undefined : this.recall(question);
     const said =
-      remembered ?? adapter.lessons.get(question) ?? `${adapter.lessons.size} times no idea on ${this.base}`;
+      remembered ??
+      this.learned(adapter, question) ??
+      `${adapter.lessons.size} times no idea on ${this.base}`;
     const head = `chatcmpl-${++this.count}`;
     this.asked.set(head, question);
     const fingerprint = this.fingerprintOf(adapter, remembered !== undefined);
@@ -218,6 +222,10 @@ class Fake {
   private recall(question: string): string | undefined {
     if (this.options.fault === 'matches everything') return 'as I told you';
     return this.memory.get(question);
+  }
+
+  private learned({ lessons }: Adapter, question: string): string | undefined {
+    return this.options.fault === 'spills' ? [...lessons.values()].at(-1) : lessons.get(question);
   }
 
   private adapterFor(version: string | undefined): Adapter {

@@ -4,6 +4,7 @@ import type { Check, Course, Update } from './course.ts';
 import type { Drawing, Figure } from './measure.ts';
 import { driftOf, type Loss } from './perplexity.ts';
 import { quantileOf, shareOf } from './quantile.ts';
+import { spillFigures } from './spill.ts';
 import { targets } from './targets.ts';
 
 type Published = Update & { readonly loss: Loss };
@@ -51,6 +52,7 @@ export function forgettingFigures(course: Course): Figure[] {
       shareOf(course.updates, ({ fate }) => fate.state === 'trained'),
       null,
     ),
+    ...spillFigures(course.spill),
     { name: 'corrections in a row', value: count, unit: 'count', bound: null },
   ];
 }

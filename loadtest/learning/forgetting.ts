@@ -12,6 +12,7 @@ import { forgettingDrawings, forgettingFigures } from './forgetting-report.ts';
 import { inventFacts } from './invented-facts.ts';
 import type { Finding, Lab } from './measure.ts';
 import { type Loss, lossOf } from './perplexity.ts';
+import { measureSpill } from './spill.ts';
 import { settle, teach, told, warmUp } from './teach.ts';
 import { trainingLossOf } from './training-loss.ts';
 
@@ -52,7 +53,8 @@ async function giveCourse(lab: Lab, endpoint: Endpoint, options: ForgettingOptio
     // One that was cut short would count what was not asked as forgotten.
     if (!lab.deadline.isOver) checks.push(check);
   }
-  return { base, updates, checks };
+  const taught = facts.slice(0, updates.length);
+  return { base, updates, checks, spill: await measureSpill(endpoint, taught, lab.deadline) };
 }
 
 /** The given facts first, then invented ones. */

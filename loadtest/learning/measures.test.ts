@@ -68,6 +68,16 @@ describe('over HTTP, of a server without a model', { concurrency: true }, () => 
     );
   });
 
+  test('what is told where nobody asked for it is counted', async () => {
+    const told = async (fault: FakeOptions['fault'], by: string): Promise<number | null> => {
+      const finding = await measureForgetting(labWith({ fault }), { numCorrections: 2 });
+      return figureOf(finding, `unrelated prompts that ${by} answered with what was taught`);
+    };
+    assert.equal(await told(null, 'the weights'), 0);
+    assert.equal(await told('spills', 'the weights'), 1);
+    assert.equal(await told('spills', 'the untaught base'), 0);
+  });
+
   test('rounds with training and without it are told apart, failures are counted', async () => {
     const options = { numRounds: 1, roundMs: 60, settleMs: 10, numWaiting: 2 };
     const finding = await measureServing(labWith(), options);

@@ -58,8 +58,8 @@ export interface StepEngine {
   copySlot(from: number, to: number, length: number): void;
   /**
    * Begins to load an adapter from the bytes of its served form. Call the result, between steps, until it says that the
-   * adapter is complete; each call takes a fraction of a millisecond. Throws what is wrong with the bytes, and when
-   * no room is left for it.
+   * adapter is complete, which it may not be before a promise has settled; each call takes a fraction of a millisecond. Throws what
+   * is wrong with the bytes, and NoAdapterRoomError; a call throws what keeps the engine from using it.
    */
   stageAdapter(id: string, bytes: Uint8Array): () => boolean;
   /** Frees the room of an adapter that no sequence uses any more. Unknown ids are ignored. */
@@ -71,6 +71,9 @@ export interface StepEngine {
   writeBlock(slot: number, start: number, block: CacheBlock): void;
   close(): Promise<void>;
 }
+
+/** An adapter found no gap among those that are loaded. Another one may leave: what is wrong is not the adapter. */
+export class NoAdapterRoomError extends Error {}
 
 /** An adapter's served form on disk; see core/adapter/served.ts. */
 export interface AdapterSource {
@@ -150,7 +153,10 @@ export interface InferenceEngine {
   submit(spec: SequenceSpec, onEvent: (event: SequenceEvent) => void): void;
   /** Frees the sequence's slot within one step; emits 'end' with reason 'cancelled'. Unknown ids are ignored. */
   cancel(id: string): void;
-  /** Makes the adapter usable by later sequences, without a pause for running ones. Throws engine_internal. */
+  /**
+   * Makes the adapter usable by later sequences, without a pause for running ones. Throws
+   * NoAdapterRoomError, engine_internal, engine_unavailable.
+   */
   loadAdapter(adapter: AdapterSource): Promise<void>;
   /** Sequences that use the adapter end first; new ones are refused at once. */
   dropAdapter(id: string): void;

@@ -21,7 +21,7 @@ export interface LogReceiverOptions<T extends object> {
   readonly append: (records: readonly T[], signal: AbortSignal) => Promise<void>;
   /** Nothing is in the log here, whatever the file says. */
   readonly isEmpty?: boolean;
-  /** Records of this replica itself are known again by `append`, so that those that it has lost may come back. */
+  /** Records of this replica itself are taken, too, so that those that it has lost come back: `append` knows those that are there. */
   readonly takesOwn?: boolean;
   /** Is called when entries are missing here, also to a replica that is new, and again when it failed. */
   readonly onGap?: () => Promise<void>;
@@ -45,8 +45,7 @@ export class LogReceiver<T extends object> {
   private which: 'pending' | 'new' = 'pending';
   private sweptMs = Number.NEGATIVE_INFINITY;
   private hasGap = false;
-  /** Nothing is known here of what was read before: it is new, or has lost its folder. All that there is comes again. */
-  private readonly beginsAnew: boolean;
+  /** Where nothing is known here of what was read before, as of a replica that has lost its folder, all that there is comes again. */
   private hasBegun: boolean;
   /** Only from then on the file says how far it is: until then a start begins anew once more. */
   private isCaughtUp: boolean;
@@ -59,8 +58,7 @@ export class LogReceiver<T extends object> {
     this.options = options;
     this.last = last;
     this.saved = last;
-    this.beginsAnew = last === null;
-    [this.hasBegun, this.isCaughtUp] = [!this.beginsAnew, !this.beginsAnew];
+    [this.hasBegun, this.isCaughtUp] = [last !== null, last !== null];
     this.pump = new Pump({
       pollMs: options.pollMs,
       work: (signal) => this.advance(signal),
@@ -130,8 +128,7 @@ export class LogReceiver<T extends object> {
     if (read.isNew && this.last === null && (await stream.isCut())) this.hasGap = true;
     if (entries.length === 0) return false;
     const isOther = (record: T): boolean => originOf(record) !== origin;
-    const isWanted = (record: T): boolean => isOther(record) || (takesOwn && this.beginsAnew);
-    const records = entries.flatMap((entry) => this.parse(entry)).filter(isWanted);
+    const records = entries.flatMap((entry) => this.parse(entry)).filter((each) => takesOwn || isOther(each));
     if (records.length > 0) await append(records, signal);
     await stream.acknowledge(
       origin,

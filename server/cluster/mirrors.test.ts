@@ -324,6 +324,30 @@ test('a replica that has lost its folder gets all back: what others took, and wh
   assert.deepEqual(again.problems, []);
 });
 
+test('a replica that is ended while it gets back what it has lost gets the rest when it starts again', async () => {
+  const stream = new FakeLogStream(100, () => performance.now());
+  const [a, ofB] = [await start('a', stream), newLayout()];
+  const early = await start('b', stream, ofB);
+  for (let n = 0; n < 100; n++) await give(early, lesson(`question ${n} to b`, `answer ${n}`));
+  for (let n = 0; n < 150; n++) await give(a, lesson(`question ${n} to a`, `answer ${n}`));
+  await until(async () => (await contentOf(a.layout.feedback)).length === 250, 'a has all', 10_000);
+  await until(() => a.mirror.sender.numSent === 150, 'all of a is sent');
+  await early.close();
+  const lost = newLayout();
+  const back = await start('b', stream, lost);
+  await until(() => existsSync(join(lost.cursors, 'feedback-received')), 'it has read the stream');
+  await back.close();
+  const numThere = (await contentOf(lost.feedback)).length;
+  assert.ok(numThere < 250, 'it was ended before all had come');
+  const again = await start('b', stream, lost);
+  await until(async () => (await contentOf(lost.feedback)).length === 250, 'the rest has come', 10_000);
+  assert.equal(new Set((await contentOf<LogRecord>(lost.feedback)).map(({ id }) => id)).size, 250);
+  assert.ok(
+    !again.problems.some((problem) => problem.includes('loss of its volume')),
+    'it knew where it was',
+  );
+});
+
 interface Fetching extends VersionSource {
   readonly asked: VersionRef[];
   failure: Error | null;

@@ -1,16 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from '../../test/until.ts';
 import { FakeObservations } from './fake-observations.ts';
 import { ObservationInbox } from './observation-inbox.ts';
-
-const waitMs = 5_000;
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (const endMs = performance.now() + waitMs; !isSo(); ) {
-    assert.ok(performance.now() < endMs, 'in time');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 const observed = (id: string) => ({ id, observation: id });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from '../../test/until.ts';
 import { Presence } from './presence.ts';
 import type { LiveReplica, ReplicaStatus, Roster } from './roster.ts';
 
@@ -40,13 +41,6 @@ function open(board: Board, id: string, more: { role?: 'learner'; startedAt?: st
     onProblem: (message) => problems.push(message),
   });
   return { presence, problems };
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (const endMs = performance.now() + 5_000; !isSo(); ) {
-    assert.ok(performance.now() < endMs, 'in time');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 test('an alias may move when enough of those that live have the version, and not before', async () => {

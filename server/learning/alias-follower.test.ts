@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Aliases, noAliases } from '../../core/registry/aliases.ts';
+import { until } from '../../test/until.ts';
 import type { Adoption } from '../cluster/roster.ts';
 import type { Unadopted } from '../rollout/alias-book.ts';
 import { AliasFollower } from './alias-follower.ts';
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (const endMs = performance.now() + 5_000; !isSo(); ) {
-    assert.ok(performance.now() < endMs, 'in time');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 test('others hear of what a replica cannot serve, once it can again, and people hear of it once', async () => {
   const told: (readonly [adapter: string, error: unknown])[] = [];

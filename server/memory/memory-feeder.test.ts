@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { MillraceError } from '../../core/errors.ts';
 import { LogWriter } from '../../core/feedback/log-writer.ts';
 import type { FeedbackRecord, UndoRecord } from '../../core/feedback/record.ts';
+import { until } from '../../test/until.ts';
 import { type FakeEncoder, fakeEncoder, fakeName } from './fake-embed.ts';
 import { Memory } from './memory.ts';
 import { MemoryFeeder } from './memory-feeder.ts';
@@ -88,13 +89,6 @@ const undoOf = (what: UndoRecord['what'], tenant = 'acme', rows: readonly string
 });
 
 const namesIn = ({ memory }: Fed): string[] => memory.list('acme').map(({ answer }) => answer.split(' ')[0]!);
-
-async function until(condition: () => boolean): Promise<void> {
-  for (const deadlineMs = Date.now() + 3_000; !condition(); ) {
-    assert.ok(Date.now() < deadlineMs, `it did not happen: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
 
 test('rows that were there and rows that come are remembered, in their order, over segments', async () => {
   const { folder, log } = await newLog();

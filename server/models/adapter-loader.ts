@@ -15,6 +15,7 @@ interface Staging {
   readonly id: string;
   readonly advance: () => boolean;
   readonly done: () => void;
+  readonly fail: (error: unknown) => void;
 }
 
 export class AdapterLoader {
@@ -34,11 +35,11 @@ export class AdapterLoader {
     return this.staging.length > 0;
   }
 
-  /** Resolves when the adapter is complete in the engine. Throws what is wrong with the file. */
+  /** Resolves when the adapter is complete in the engine. Throws what is wrong with the file, and what the engine throws. */
   async load(source: AdapterSource): Promise<void> {
     const advance = this.engine.stageAdapter(source.id, await readVerified(source));
-    await new Promise<void>((done) => {
-      this.staging.push({ id: source.id, advance, done });
+    await new Promise<void>((done, fail) => {
+      this.staging.push({ id: source.id, advance, done, fail });
       this.wake();
     });
   }
@@ -48,12 +49,13 @@ export class AdapterLoader {
     const first = this.staging[0];
     if (first === undefined) return;
     const untilMs = this.nowMs() + maxPartMs;
-    do {
-      if (!first.advance()) continue;
-      this.staging.shift();
+    try {
+      while (!first.advance()) if (this.nowMs() >= untilMs) return;
       first.done();
-      return;
-    } while (this.nowMs() < untilMs);
+    } catch (error) {
+      first.fail(error);
+    }
+    this.staging.shift();
   }
 }
 

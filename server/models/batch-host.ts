@@ -13,7 +13,6 @@ type AnySession = BatchSession<unknown>;
 let session: AnySession | null = null;
 
 const send = (message: FromBatchHost): void => void process.send?.(message);
-const reasonOf = (error: unknown): string => messageOf(error);
 
 async function load({ task, ...options }: BatchHostOptions): Promise<void> {
   try {
@@ -23,7 +22,7 @@ async function load({ task, ...options }: BatchHostOptions): Promise<void> {
     await session.run([session.probe]);
     send({ kind: 'ready', resultSize: session.resultSize, maxContext: session.maxContext });
   } catch (error) {
-    send({ kind: 'failed', message: reasonOf(error) });
+    send({ kind: 'failed', message: messageOf(error) });
   }
 }
 
@@ -31,7 +30,7 @@ async function run({ id, inputs }: Extract<ToBatchHost<unknown>, { kind: 'run' }
   try {
     send({ kind: 'results', id, results: await session!.run(inputs) });
   } catch (error) {
-    send({ kind: 'refused', id, message: reasonOf(error) });
+    send({ kind: 'refused', id, message: messageOf(error) });
   }
 }
 

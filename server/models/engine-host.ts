@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.ts';
 import { messageOf } from '../../core/message-of.ts';
-import type { AdapterSource, StepEngine } from '../batching/engine.ts';
+import { type AdapterSource, NoAdapterRoomError, type StepEngine } from '../batching/engine.ts';
 import { measureSteps } from '../batching/measure-steps.ts';
 import type { SequenceEvent } from '../batching/request.ts';
 import { StepLoop } from '../batching/step-loop.ts';
@@ -59,7 +59,8 @@ class EngineHost {
       this.loop!.adapters.add(adapter.id);
       this.send({ kind: 'adapter', id: adapter.id, problem: null });
     } catch (error) {
-      this.send({ kind: 'adapter', id: adapter.id, problem: reasonOf(error) });
+      const problem = { message: messageOf(error), isRoomless: error instanceof NoAdapterRoomError };
+      this.send({ kind: 'adapter', id: adapter.id, problem });
     }
   }
 
@@ -82,7 +83,7 @@ class EngineHost {
         () => systemClock.nowMs(),
       );
     } catch (error) {
-      this.send({ kind: 'failed', message: reasonOf(error) });
+      this.send({ kind: 'failed', message: messageOf(error) });
       return;
     }
     void this.serve(this.engine, this.loop, this.loader);
@@ -130,8 +131,6 @@ class EngineHost {
     });
   }
 }
-
-const reasonOf = (error: unknown): string => messageOf(error);
 
 const host = new EngineHost();
 process.on('message', (message: ToHost) => void host.handle(message));

@@ -9,6 +9,7 @@ import {
   type EngineState,
   type EngineStats,
   type InferenceEngine,
+  NoAdapterRoomError,
   noStats,
   type StepRecord,
 } from '../batching/engine.ts';
@@ -148,7 +149,11 @@ class EngineProcess implements InferenceEngine {
     if (problem === null) adapter?.ready.resolve();
     else {
       this.adapters.delete(id);
-      adapter?.ready.reject(new MillraceError('engine_internal', { reason: problem }));
+      adapter?.ready.reject(
+        problem.isRoomless
+          ? new NoAdapterRoomError(problem.message)
+          : new MillraceError('engine_internal', { reason: problem.message }),
+      );
     }
   }
 

@@ -1,4 +1,5 @@
 /** What the gateway and its hosts say to each other. Structured clones over the child's IPC channel. */
+import type { LayerLinear } from '../../core/arch/decoder.ts';
 import type { AdapterSource, EngineStats } from '../batching/engine.ts';
 import type { SequenceEvent, SequenceSpec } from '../batching/request.ts';
 import type { StepLoopLimits } from '../batching/step-loop.ts';
@@ -13,6 +14,8 @@ export interface HostOptions {
   readonly maxContext: number;
   /** Sum of the ranks of the adapters that may be loaded at once. */
   readonly maxAdapterRows: number;
+  /** That adapters mostly change; see StepEngineOptions. */
+  readonly adapterLinears?: readonly LayerLinear[];
   readonly limits: StepLoopLimits;
 }
 
@@ -32,12 +35,18 @@ export type ToHost =
 
 export type HostStats = Omit<EngineStats, 'restarts'>;
 
+export interface AdapterProblem {
+  readonly message: string;
+  /** The adapter is sound, and there is no room for it. */
+  readonly isRoomless: boolean;
+}
+
 export type FromHost =
   | { readonly kind: 'ready'; readonly maxContext: number; readonly vocabSize: number }
   /** All events of one step, in order; a step may have none. */
   | { readonly kind: 'events'; readonly events: readonly SequenceEvent[]; readonly stats: HostStats }
   /** An adapter can be used from now on, or why not. */
-  | { readonly kind: 'adapter'; readonly id: string; readonly problem: string | null }
+  | { readonly kind: 'adapter'; readonly id: string; readonly problem: AdapterProblem | null }
   | { readonly kind: 'failed'; readonly message: string };
 
 /** What a batch host does with a batch: texts to vectors, or texts to log-likelihoods. */

@@ -1,17 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../core/clock.ts';
+import { until } from '../../test/until.ts';
 import type { FromHost } from './host-messages.ts';
 import { HostProcess } from './host-process.ts';
 
 type Ready = Extract<FromHost, { kind: 'ready' }>;
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (const endMs = performance.now() + 10_000; !isSo(); ) {
-    assert.ok(performance.now() < endMs, 'waited in vain');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 test('a host that says what it should not is ended, and another takes its place', async () => {
   const said: string[] = [];

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../core/clock.ts';
 import { MillraceError } from '../../core/errors.ts';
 import { openFixture, Scratch } from '../../test/parity/imported.ts';
+import { until } from '../../test/until.ts';
 import { createScorer } from './scorer-process.ts';
 
 const idleMs = 300;
@@ -35,18 +36,13 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !holds(); i++) await sleep(10);
-  assert.ok(holds(), what);
-}
-
 test('the host starts with the first request, ends when idle, and comes back with equal scores', async () => {
   const scorer = await start();
   assert.equal(scorer.pid(), null);
   const [first] = await scorer.score([input], {});
   assert.equal(first!.logprobs.length, 3);
   const pid = scorer.pid()!;
-  await until('the idle host ends', () => !isAlive(pid));
+  await until(() => !isAlive(pid), 'the idle host ends');
   const [second] = await scorer.score([input], {});
   assert.deepEqual(second, first);
   await scorer.close();

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { createDeferred } from '../../core/deferred.ts';
 import { MillraceError } from '../../core/errors.ts';
 import { learningLayout } from '../../core/registry/learning-layout.ts';
-import type { AdapterSource } from '../batching/engine.ts';
+import { type AdapterSource, NoAdapterRoomError } from '../batching/engine.ts';
 import { publishFake } from './fake-versions.ts';
 import { Residents } from './residents.ts';
 
@@ -32,7 +32,7 @@ class Engine {
   async loadAdapter({ id }: AdapterSource): Promise<void> {
     await this.loading;
     if (this.inside.has(id)) return;
-    if (this.inside.size >= this.room) throw new MillraceError('engine_internal', { reason: 'no room' });
+    if (this.inside.size >= this.room) throw new NoAdapterRoomError();
     this.inside.add(id);
     this.loaded.push(id);
   }

@@ -9,7 +9,7 @@ import type { AdapterManifest } from '../../core/registry/adapter-manifest.ts';
 import { openAdapter } from '../../core/registry/adapter-store.ts';
 import { Turns } from '../../core/turns.ts';
 import { within } from '../../core/within.ts';
-import type { InferenceEngine } from '../batching/engine.ts';
+import { type InferenceEngine, NoAdapterRoomError } from '../batching/engine.ts';
 
 type Engine = Pick<InferenceEngine, 'loadAdapter' | 'dropAdapter'>;
 
@@ -144,7 +144,7 @@ export class Residents {
       await within(Math.max(1, untilMs - performance.now()), undefined, () => loading);
       return true;
     } catch (error) {
-      if (/no room/.test(String(error))) return false;
+      if (error instanceof NoAdapterRoomError) return false;
       // One that comes too late takes no room.
       const unload = (): void => {
         if (!this.residents.has(id) && !this.awaited.has(id)) engine.dropAdapter(id);

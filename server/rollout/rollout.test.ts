@@ -9,7 +9,7 @@ import { MillraceError } from '../../core/errors.ts';
 import { publishAdapter } from '../../core/registry/adapter-store.ts';
 import type { Aliases } from '../../core/registry/aliases.ts';
 import { learningLayout } from '../../core/registry/learning-layout.ts';
-import type { AdapterSource } from '../batching/engine.ts';
+import { type AdapterSource, NoAdapterRoomError } from '../batching/engine.ts';
 import { Rollout, type Route } from './rollout.ts';
 import type { Pin } from './version-id.ts';
 import type { AliasMove } from './watched-move.ts';
@@ -37,7 +37,7 @@ class Engine {
   async loadAdapter({ id }: AdapterSource): Promise<void> {
     await this.loading;
     if (this.loaded.length - this.dropped.length >= this.room) {
-      throw new MillraceError('engine_internal', { reason: 'no room' });
+      throw new NoAdapterRoomError();
     }
     if (this.refusal !== null) throw new MillraceError('engine_internal', { reason: this.refusal });
     this.loaded.push(id);

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import type { FeedbackRecord, Signal } from '../../core/feedback/record.ts';
 import type { Aliases } from '../../core/registry/aliases.ts';
 import { type LearningLayout, learningLayout } from '../../core/registry/learning-layout.ts';
+import { until } from '../../test/until.ts';
 import { armOf } from './experiment/assign.ts';
 import { type FakeVersion, publishFake } from './fake-versions.ts';
 import { Rollout } from './rollout.ts';
@@ -102,11 +103,6 @@ function feedbackOn(adapter: string | null, arm: string, key: string, signal: Si
   };
 }
 
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (const endMs = performance.now() + 3_000; !isSo(); await new Promise((done) => setTimeout(done, 2)))
-    assert.ok(performance.now() < endMs, `waited in vain until ${what}: ${problems.join('; ')}`);
-}
-
 test('a canary that fails is off the alias on the disk within a second of the breach', async (context) => {
   const rollout = await openRollout();
   const [stable, canary] = [await publish(), await publish()];
@@ -120,12 +116,12 @@ test('a canary that fails is off the alias on the disk within a second of the br
     if (used === canary && ++numFailed === 3) breachMs = performance.now();
     await new Promise((done) => setImmediate(done));
   }
-  await until('the canary is gone', () => aliasesOnDisk().canary === null);
+  await until(() => aliasesOnDisk().canary === null, 'the canary is gone');
   const tookMs = performance.now() - breachMs;
   context.diagnostic(`${tookMs.toFixed(1)} ms from the third failure to the alias on the disk`);
   assert.ok(tookMs < 1_000, `${tookMs} ms`);
   assert.deepEqual([aliasesOnDisk().stable, aliasesOnDisk().rolledBack], [stable, [canary]]);
-  await until('it is told', () => told.length > 0);
+  await until(() => told.length > 0, 'it is told');
   assert.match(told[0]!, new RegExp(`^m, t: canary ${canary}: rollback \\(failures-in-row, moved\\)`));
   const [decision] = trials.view('m', 't').decisions;
   assert.deepEqual(
@@ -152,7 +148,7 @@ test('a canary that is rated better is promoted when its time is over, and watch
   assert.equal(rollout.of('m', 't').stable, stable, 'its time is not over');
   nowMs += 15 * minuteMs;
   trials.tick();
-  await until('it is promoted', () => rollout.of('m', 't').stable === canary);
+  await until(() => rollout.of('m', 't').stable === canary, 'it is promoted');
   const { canary: none, previous } = aliasesOnDisk();
   assert.deepEqual([none, previous.at(-1)], [null, stable]);
   const { trial, decisions } = trials.view('m', 't');
@@ -205,8 +201,8 @@ test('a version that everybody gets at once and that fails is taken back; its ca
   await rollout.setCanary('m', 't', { adapter: onTop, share: 0.01 });
   for (let n = 0; n < 5; n++)
     ask(rollout, trials, `key ${n}`, (adapter) => (adapter === bad ? failure : answer));
-  await until('it is taken back', () => aliasesOnDisk().stable === before);
-  await until('the canary is gone', () => aliasesOnDisk().canary === null);
+  await until(() => aliasesOnDisk().stable === before, 'it is taken back');
+  await until(() => aliasesOnDisk().canary === null, 'the canary is gone');
   assert.deepEqual(aliasesOnDisk().rolledBack, [bad]);
   assert.equal(trials.view('m', 't').trial?.watch, null);
 });
@@ -226,7 +222,7 @@ test('of versions that come while one is tried out the newest waits, over a rest
   assert.equal(restarted.view('m', 't').trial?.waiting, newer);
   await again.conclude('m', 't', first, 'take-back');
   restarted.tick();
-  await until('the newest is tried out', () => again.of('m', 't').canary?.adapter === newer);
+  await until(() => again.of('m', 't').canary?.adapter === newer, 'the newest is tried out');
   assert.equal(restarted.view('m', 't').trial?.waiting, null);
 });
 
@@ -241,7 +237,7 @@ test('who waits and was built on what was taken back, or waits where stable is p
     if (isPinned) await rollout.promote('m', 't', null, { pinned: true });
     await rollout.conclude('m', 't', bad, isPinned ? 'drop' : 'take-back');
     trials.tick();
-    await until('nobody waits', () => trials.view('m', 't').trial?.waiting === null);
+    await until(() => trials.view('m', 't').trial?.waiting === null, 'nobody waits');
     assert.equal(rollout.of('m', 't').canary, null);
     assert.match(told.at(-1)!, /not wanted/);
   }
@@ -260,13 +256,13 @@ test('an experiment goes on after a restart from where it was saved', async () =
   nowMs += 5_000;
   before.tick();
   const file = join(layout.trials, 'm', 't.json');
-  await until('it is saved', () => readdirSync(join(layout.trials, 'm')).includes('t.json'));
+  await until(() => readdirSync(join(layout.trials, 'm')).includes('t.json'), 'it is saved');
   await before.close();
   const rollout = await openRollout();
   const after = await openTrials(rollout);
   assert.deepEqual(after.view('m', 't').trial, seen);
   for (; numFailed < 3; n++) if (ask(rollout, after, `key ${n}`, fails) === canary) numFailed++;
-  await until('the third is enough', () => rollout.of('m', 't').canary === null);
+  await until(() => rollout.of('m', 't').canary === null, 'the third is enough');
   await after.close();
   writeFileSync(file, '{"format":1,"standing":');
   const anew = await openTrials(await openRollout());
@@ -293,14 +289,14 @@ test('a move that fails is made again, and no move is made twice', async () => {
   const trials = await openTrials(fussy);
   const fails = (adapter: string | null) => (adapter === canary ? failure : answer);
   for (let n = 0; n < 40; n++) ask(rollout, trials, `key ${n}`, fails);
-  await until('it has failed', () => problems.length > 0);
+  await until(() => problems.length > 0, 'it has failed');
   assert.match(problems[0]!, /no space left/);
   trials.tick();
   assert.equal(ends.length, 1, 'not at once');
   nowMs += 1_000;
   trials.tick();
   for (let n = 40; n < 80; n++) ask(rollout, trials, `key ${n}`, fails);
-  await until('it is done', () => rollout.of('m', 't').canary === null);
+  await until(() => rollout.of('m', 't').canary === null, 'it is done');
   trials.tick();
   assert.deepEqual(ends, ['take-back', 'take-back']);
   assert.deepEqual([rollout.of('m', 't').stable, rollout.of('m', 't').rolledBack], [stable, [canary]]);
@@ -315,7 +311,7 @@ test('where stable is pinned a canary that won is not promoted, and nothing is h
   ask(rollout, trials, 'key');
   nowMs += 1_000;
   trials.tick();
-  await until('it has ended', () => rollout.of('m', 't').canary === null);
+  await until(() => rollout.of('m', 't').canary === null, 'it has ended');
   assert.deepEqual([rollout.of('m', 't').stable, rollout.of('m', 't').rolledBack], [stable, []]);
   const [decision] = trials.view('m', 't').decisions;
   assert.deepEqual([decision?.kind, decision?.reason, decision?.effect], ['promote', 'timeout', 'held']);

@@ -9,6 +9,7 @@ import type { ServedGenerator } from '../../server/completion/served-model.ts';
 import { type Learning, openLearning } from '../../server/learning/learning.ts';
 import { publishFake } from '../../server/rollout/fake-versions.ts';
 import type { TrialOptions } from '../../server/rollout/trial.ts';
+import { until } from '../until.ts';
 import { type Gateway, modelId, post, startGateway } from './gateway.ts';
 
 const digest = `sha256:${'c'.repeat(64)}`;
@@ -123,15 +124,6 @@ const setCanary = async ({ adminUrl }: Server, id: string): Promise<void> =>
   assert.equal((await post(`${adminUrl}/admin/canary`, { tenant, version: id, percent: 50 })).status, 200);
 const trialsOf = ({ adminUrl }: Server) => get(`${adminUrl}/admin/trials?tenant=${tenant}`);
 
-async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (
-    const endMs = performance.now() + 3_000;
-    !(await isSo());
-    await new Promise((done) => setTimeout(done, 5))
-  )
-    assert.ok(performance.now() < endMs, `waited in vain until ${what}`);
-}
-
 test('a canary that fails is taken back within a second, and no request fails afterwards', async (context) => {
   const server = await start();
   const [stable, canary] = [await server.publish(), await server.publish()];
@@ -147,7 +139,7 @@ test('a canary that fails is taken back within a second, and no request fails af
         : (await askForStream(server, `user ${n}`)) === 'failed';
     if (isFailed && ++failures === 3) breachMs = performance.now();
   }
-  await until('the canary is gone', () => server.learning.rollout.of(modelId, tenant).canary === null);
+  await until(() => server.learning.rollout.of(modelId, tenant).canary === null, 'the canary is gone');
   const tookMs = performance.now() - breachMs;
   context.diagnostic(`${tookMs.toFixed(1)} ms from the answer that told the third failure`);
   assert.ok(tookMs < 1_000, `${tookMs} ms`);
@@ -175,7 +167,7 @@ test('a canary whose answers are rated better becomes stable, and nobody’s nam
   };
   for (let n = 0; rollout.of(modelId, tenant).stable !== canary && n < 200; n += 4)
     await Promise.all([n, n + 1, n + 2, n + 3].map(askAndRate));
-  await until('it is stable', () => rollout.of(modelId, tenant).stable === canary);
+  await until(() => rollout.of(modelId, tenant).stable === canary, 'it is stable');
   const { decisions, watch, usual } = await trialsOf(server);
   assert.deepEqual([decisions[0].kind, decisions[0].reason], ['promote', 'better-quality']);
   assert.deepEqual([watch.version, watch.against], [canary, null]);
@@ -198,7 +190,7 @@ test('a version that was promoted at once and fails is gone back from, and its f
   let failures = 0;
   for (let n = 0; n < 3; n++) if ((await ask(server, `user ${n}`)).status !== 200) failures++;
   assert.equal(failures, 3);
-  await until('it is taken back', () => server.learning.rollout.of(modelId, tenant).stable === before);
+  await until(() => server.learning.rollout.of(modelId, tenant).stable === before, 'it is taken back');
   for (let n = 0; n < 10; n++) assert.equal((await ask(server, `user ${n}`)).status, 200);
   const [decision] = (await trialsOf(server)).decisions;
   assert.deepEqual(
@@ -229,10 +221,10 @@ test('requests that name their version, and those that their client gives up, sa
     const headers = { 'content-type': 'application/json' };
     const url = `${server.url}/v1/chat/completions`;
     const gone = fetch(url, { method: 'POST', headers, body, signal: left.signal }).catch(() => null);
-    await until('it runs', () => server.engine.stats().numRunning > 0);
+    await until(() => server.engine.stats().numRunning > 0, 'it runs');
     left.abort();
     await gone;
-    await until('it has ended', () => server.engine.stats().numRunning === 0);
+    await until(() => server.engine.stats().numRunning === 0, 'it has ended');
   }
   const { tallies } = (await trialsOf(server)).canary.evidence;
   assert.deepEqual([tallies.stable.requests, tallies.canary.requests], [0, 0]);
@@ -258,16 +250,16 @@ test('a shadow, sound or failing, changes no answer; what it would have said is 
   await setShadow(shadow);
   assert.deepEqual(await answers(), shown);
   const reported = async () => (await trialsOf(server)).shadow;
-  await until('all are compared or skipped', async () => {
+  await until(async () => {
     const { numPairs = 0, skipped = 0 } = (await reported()) ?? {};
     return numPairs + skipped === 6;
-  });
+  }, 'all are compared or skipped');
   const first = await reported();
   assert.ok(first.numPairs > 0);
   assert.deepEqual([first.version, first.numFailures, first.equalShare], [shadow, 0, 0]);
   server.faulty.add(shadow);
   assert.deepEqual(await answers(), shown);
-  await until('a failure is counted', async () => (await reported()).numFailures > 0);
+  await until(async () => (await reported()).numFailures > 0, 'a failure is counted');
   await setShadow(null);
   assert.equal(await reported(), null);
 });

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRng } from '../../core/rng.ts';
+import { within } from '../../core/within.ts';
 import { TinyModel } from '../e2e/tiny-model.ts';
 import { RedisServer } from '../redis/redis-server.ts';
 import { checkLearning, checkNamed, type Learned, learnedIn } from './check-learning.ts';
@@ -52,6 +53,8 @@ export interface Report {
 
 /** Time for what waits to be learned or dropped, with a trainer that comes back only after a pause. */
 const settleMs = 45_000;
+/** Of one replica beside the faults: starts, and all waits that `settleMs` bounds. What takes longer hangs. */
+const maxCalmMs = 10 * settleMs;
 const pollMs = 100;
 const askMs = 5_000;
 
@@ -72,21 +75,18 @@ export async function runChaos({ seed, seconds, replicas, prepared, log }: RunOp
     rmSync(root, { recursive: true, force: true });
   };
   process.once('exit', close);
+  const others = redis === null ? [] : [redisName];
   try {
-    await cluster.start(prepared.base);
-    const gateways = cluster.gateways.map(({ name }) => name);
-    const schedule = scheduleOf({
-      seed,
-      seconds,
-      gateways,
-      others: redis === null ? [] : [redisName],
-      unable,
+    return await within(1_000 * seconds + replicas * maxCalmMs, undefined, async () => {
+      await cluster.start(prepared.base);
+      const gateways = cluster.gateways.map(({ name }) => name);
+      const schedule = scheduleOf({ seed, seconds, gateways, others, unable });
+      log(`seed ${seed}, ${seconds} s, ${schedule.length} faults:`);
+      for (const planned of schedule) log(`  ${textOf(planned)}`);
+      for (const [kind, reason] of unable) log(`  without ${kind}: ${reason}`);
+      const found = await suffer(cluster, encoder, { seed, seconds, schedule, log });
+      return { seed, faults: countBy(schedule, ({ fault }) => fault.kind), ...found };
     });
-    log(`seed ${seed}, ${seconds} s, ${schedule.length} faults:`);
-    for (const planned of schedule) log(`  ${textOf(planned)}`);
-    for (const [kind, reason] of unable) log(`  without ${kind}: ${reason}`);
-    const found = await suffer(cluster, encoder, { seed, seconds, schedule, log });
-    return { seed, faults: countBy(schedule, ({ fault }) => fault.kind), ...found };
   } finally {
     close();
     process.off('exit', close);

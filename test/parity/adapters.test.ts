@@ -11,11 +11,13 @@ import { type LoraTarget, loraParameters, loraTargets } from '../../core/adapter
 import { decodePeft, encodePeft } from '../../core/adapter/peft.ts';
 import { encodeServed, toServed } from '../../core/adapter/served.ts';
 import type { DecoderConfig } from '../../core/arch/config.ts';
+import { layerLinears } from '../../core/arch/decoder.ts';
 import type { Checkpoint } from '../../core/checkpoint/checkpoint.ts';
 import type { Quantization } from '../../core/import/recipe.ts';
 import { createRng } from '../../core/rng.ts';
 import type { DecodeRow, StepEngine } from '../../server/batching/engine.ts';
-import { createStepEngine } from '../../server/models/onnxruntime/step-engine.ts';
+import { createStepEngine, type StepEngineOptions } from '../../server/models/onnxruntime/step-engine.ts';
+import { pause } from '../until.ts';
 import { type Family, families, maxDifference, openFixture, readGolden, Scratch } from './imported.ts';
 
 const scratch = new Scratch();
@@ -63,25 +65,26 @@ function merged(checkpoint: Checkpoint, adapter: Adapter): Checkpoint {
   };
 }
 
-const start = (folder: string): Promise<StepEngine> =>
-  createStepEngine({
-    folder,
-    numSlots: 4,
-    maxContext: 64,
-    threads: 1,
-    sharedThreads: null,
-    maxLogitRows: 64,
-    maxAdapterRows: 16,
-  });
+const startOptions = (folder: string): StepEngineOptions => ({
+  folder,
+  numSlots: 4,
+  maxContext: 64,
+  threads: 1,
+  sharedThreads: null,
+  maxLogitRows: 64,
+  maxAdapterRows: 16,
+});
+
+const start = (folder: string): Promise<StepEngine> => createStepEngine(startOptions(folder));
 
 async function served(folder: string, config: DecoderConfig, adapter: Adapter): Promise<Uint8Array> {
   const basis = decodeBasis(await readFile(join(folder, basisFile)), config, refuse);
   return encodeServed(toServed(adapter, config, basis));
 }
 
-function load(engine: StepEngine, id: string, bytes: Uint8Array): void {
+async function load(engine: StepEngine, id: string, bytes: Uint8Array): Promise<void> {
   const advance = engine.stageAdapter(id, bytes);
-  while (!advance());
+  while (!advance()) await pause(0);
 }
 
 async function logitsOf(
@@ -109,7 +112,7 @@ for (const family of families) {
     const reference = await start(await scratch.import(merged(await openFixture(family), adapter), 'fp32'));
     const wanted = await logitsOf(reference, ids, null);
     const plain = await logitsOf(engine, ids, null);
-    load(engine, 'x', await served(folder, config, adapter));
+    await load(engine, 'x', await served(folder, config, adapter));
     assert.ok(maxDifference(await logitsOf(engine, ids, 'x'), wanted) < 2e-3);
     assert.deepEqual(await logitsOf(engine, ids, null), plain);
     assert.ok(maxDifference(plain, wanted) > 1, 'the adapter changes something');
@@ -131,7 +134,7 @@ for (const quantization of ['int8-block', 'int8'] as const) {
       start(await scratch.import(merged(await openFixture('smollm2'), adapter), as));
     const [reference, requantized] = [await merge('fp32'), await merge(quantization)];
     const wanted = await logitsOf(reference, ids, null);
-    load(engine, 'x', await served(folder, config, adapter));
+    await load(engine, 'x', await served(folder, config, adapter));
     const ofAdapter = distance(await logitsOf(engine, ids, 'x'), wanted);
     const ofQuantization = distance(await logitsOf(requantized, ids, null), wanted);
     const ofNothing = distance(await logitsOf(engine, ids, null), wanted);
@@ -150,7 +153,7 @@ test('several adapters in one step, of different ranks and layers, each give wha
     z: { firstLayer: 1, targets: ['q', 'v', 'down'] as const },
   };
   for (const [index, [id, shape]] of Object.entries(shapes).entries()) {
-    load(engine, id, await served(folder, config, randomAdapter(config, index, shape)));
+    await load(engine, id, await served(folder, config, randomAdapter(config, index, shape)));
   }
   const alone = async (slot: number, adapter: string | null): Promise<Float32Array> => {
     const tokens = ids.slice(slot, slot + 9);
@@ -175,7 +178,7 @@ test('several adapters in one step, of different ranks and layers, each give wha
     assert.ok(maxDifference(got, row) < 1e-3);
   });
   engine.dropAdapter('x');
-  load(engine, 'again', await served(folder, config, randomAdapter(config, 0)));
+  await load(engine, 'again', await served(folder, config, randomAdapter(config, 0)));
   await engine.step({
     decode: [],
     chunk: { slot: 0, start: 0, tokens: ids.slice(0, 8), logits: 'none', adapter: 'again' },
@@ -188,10 +191,10 @@ test('several adapters in one step, of different ranks and layers, each give wha
 test('there is room for so many ranks, and bytes that are no adapter of the model are refused', async () => {
   const { config, folder, engine } = await open('qwen2', 'fp32');
   const bytes = await served(folder, config, randomAdapter(config, 1));
-  for (const id of ['a', 'b', 'c', 'd']) load(engine, id, bytes);
+  for (const id of ['a', 'b', 'c', 'd']) await load(engine, id, bytes);
   assert.throws(() => engine.stageAdapter('e', bytes), /no room for an adapter of rank 4/);
   engine.dropAdapter('b');
-  load(engine, 'e', bytes);
+  await load(engine, 'e', bytes);
   assert.throws(() => engine.stageAdapter('f', bytes.subarray(0, 100)), /the adapter f cannot be used/);
   const other = toServed(
     randomAdapter({ ...config, intermediateSize: 32 }, 1),
@@ -285,7 +288,7 @@ test('int8: an answer is the same to the last bit, however its prompt is cut and
     maxAdapterRows: 32,
   });
   for (const [seed, id] of ['x', 'y', 'z'].entries())
-    load(engine, id, await served(folder, config, randomAdapter(config, seed, { rank: 8 })));
+    await load(engine, id, await served(folder, config, randomAdapter(config, seed, { rank: 8 })));
   const ids = Array.from({ length: 40 }, (_, index) => 3 + ((index * 29) % 90));
   const said = async (
     adapter: string | null,
@@ -325,4 +328,28 @@ test('int8: an answer is the same to the last bit, however its prompt is cut and
     if (adapter !== null) assert.ok(maxDifference(alone, plain) > 0.01, 'the adapter changes something');
   }
   await engine.close();
+});
+
+test('int8: an adapter on the gate linears says the same to the last bit in the small graph, in the large one, and beside another', async () => {
+  const checkpoint = wide(await openFixture('smollm2'));
+  const config = checkpoint.config as DecoderConfig;
+  const folder = await scratch.import(checkpoint, 'int8');
+  const engine = await start(folder);
+  const small = randomAdapter(config, 1, { targets: ['gate'] });
+  await load(engine, 'gate', await served(folder, config, small));
+  const ids = Array.from({ length: 20 }, (_, index) => 3 + ((index * 31) % 90));
+  const alone = await logitsOf(engine, ids, 'gate');
+  const plain = await logitsOf(engine, ids, null);
+  assert.ok(maxDifference(alone, plain) > 0.01, 'it changes something');
+  await load(engine, 'all', await served(folder, config, randomAdapter(config, 2)));
+  const decode: DecodeRow[] = [{ slot: 1, token: 5, position: 0, adapter: 'all' }];
+  const chunk = { slot: 0, start: 0, tokens: ids, logits: 'all' as const, adapter: 'gate' };
+  const beside = (await engine.step({ decode, chunk })).subarray(config.vocabSize);
+  assert.equal(maxDifference(Float32Array.from(beside), alone), 0);
+  engine.dropAdapter('gate');
+  await engine.close();
+  const large = await createStepEngine({ ...startOptions(folder), adapterLinears: layerLinears });
+  await load(large, 'gate', await served(folder, config, small));
+  assert.equal(maxDifference(await logitsOf(large, ids, 'gate'), alone), 0);
+  await large.close();
 });

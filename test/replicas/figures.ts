@@ -1,4 +1,5 @@
 /** What was measured, and what should have held and did not. Pure. */
+import { quantiles } from '../../core/stats/quantile.ts';
 import { contradictions } from '../chaos/check-requests.ts';
 import { mixedVersions } from '../chaos/ending.ts';
 import type { Noted } from '../chaos/traffic.ts';
@@ -31,11 +32,9 @@ export const textOf = ({ what, gateway, heard, ending }: Noted): string => {
 export const greatest = (values: readonly number[]): number | null =>
   values.length === 0 ? null : Math.max(...values);
 
-/** The value that half of them do not exceed; 0.99 for the 99th percentile. */
-export function quantile(values: readonly number[], share: number): number | null {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? null;
-}
+/** 0.99 for the 99th percentile. */
+export const quantile = (values: readonly number[], share: number): number | null =>
+  quantiles(Float64Array.from(values), [share])?.[0] ?? null;
 
 /** Of all requests of a load. */
 export function figuresOf(noted: readonly Noted[]): Measured['figures'] {

@@ -1,24 +1,28 @@
-/** One trainer per state folder: a file that says which process owns it. A dead owner's lock is taken over. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/**
+ * One trainer per state folder: each puts down a file that names it, and only then looks for others. Of two that begin in the
+ * same moment at least one sees the other, so that never both go on; files of dead ones are removed by whoever finds them.
+ */
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { identityOf, isOtherRunning } from '../../core/process-identity.ts';
 
-const file = 'trainer.lock';
+const nameOf = (identity: string): string => `trainer.${identity}.lock`;
+const namePattern = /^trainer\.(\d+(?:@\d+)?)\.lock$/;
 
-/** Throws when another trainer lives. The result gives the lock back. */
+/** Throws when another trainer lives, or begins just now. The result gives the lock back. */
 export function lock(folder: string): () => void {
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, file);
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      writeFileSync(path, identityOf(process.pid), { flag: 'wx' });
-      return () => rmSync(path, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const owner = readFileSync(path, 'utf8');
-      if (isOtherRunning(owner)) throw new Error(`another trainer (process ${owner}) works on ${folder}`);
-      rmSync(path, { force: true });
+  const own = nameOf(identityOf(process.pid));
+  const unlock = (): void => rmSync(join(folder, own), { force: true });
+  writeFileSync(join(folder, own), '');
+  for (const name of readdirSync(folder)) {
+    const identity = namePattern.exec(name)?.[1];
+    if (identity === undefined || name === own) continue;
+    if (isOtherRunning(identity)) {
+      unlock();
+      throw new Error(`another trainer (process ${identity}) works on ${folder}`);
     }
+    rmSync(join(folder, name), { force: true });
   }
-  throw new Error(`the lock ${path} cannot be had`);
+  return unlock;
 }

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Example } from '../examples/example.ts';
 import { dueTenant, nextRows } from './due.ts';
 import { type Line, newLine, type Waiting } from './line.ts';
-import { lock } from './lock.ts';
 import { Pace } from './pace.ts';
 
 function waiting(id: string, sinceMs: number, more: { account?: string; refusals?: number } = {}): Waiting {
@@ -59,21 +55,4 @@ test('a step waits while the server is busy, but never longer than it may, nor f
   await pace.wait();
   assert.ok(nowMs - goneMs >= 200 && nowMs - goneMs < 400, String(nowMs - goneMs));
   clearInterval(timer);
-});
-
-test("a second trainer is refused while the first lives, and a dead one's lock is taken over", () => {
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-lock-'));
-  // The parent of this process lives.
-  writeFileSync(join(folder, 'trainer.lock'), String(process.ppid));
-  assert.throws(() => lock(folder), /another trainer/);
-  // Its number was given to this process after it had ended, as happens in containers.
-  for (const owner of [`${process.pid}@1`, String(process.pid)]) {
-    writeFileSync(join(folder, 'trainer.lock'), owner);
-    lock(folder)();
-  }
-  writeFileSync(join(folder, 'trainer.lock'), '999999999');
-  const unlock = lock(folder);
-  unlock();
-  lock(folder)();
-  rmSync(folder, { recursive: true });
 });

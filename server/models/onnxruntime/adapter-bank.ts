@@ -1,23 +1,29 @@
 /**
  * The resident adapters' factors, one below the other: for each linear a buffer a [rows, in] and b [rows, out], in which
  * an adapter of rank r has r neighbouring rows (of q, k and v together 3·r). A step sees the groups of rows from the first
- * to the last adapter that it uses, without a copy; a mask keeps each token to its own adapter's rows.
+ * to the last adapter that it uses, without a copy; a mask keeps each token to its own adapter's rows. Of a linear that none
+ * of these adapters changes it sees one group of zeros, the same in all layers, which stays in the CPU's cache.
  */
 import { Tensor } from 'onnxruntime-node';
 import { rowsPerRank, type ServedAdapter, servedName } from '../../../core/adapter/served.ts';
 import type { DecoderConfig } from '../../../core/arch/config.ts';
 import { type LayerLinear, layerLinears, linearSizes } from '../../../core/arch/decoder.ts';
-import { loraGroup, loraName } from '../../../core/arch/serving-graph.ts';
+import { loraGroup, loraMaskName, loraName } from '../../../core/arch/serving-graph.ts';
+import { NoAdapterRoomError } from '../../batching/engine.ts';
 
 interface Resident {
   readonly start: number;
   readonly rank: number;
   readonly scale: number;
+  /** That it changes in any layer. */
+  readonly linears: ReadonlySet<LayerLinear>;
 }
 
-interface Range {
+/** What a step sees. */
+interface Window {
   readonly start: number;
   readonly end: number;
+  readonly changed: ReadonlySet<LayerLinear>;
 }
 
 /** Combinations of adapters whose tensors are kept; a tensor is a few objects, no memory. */
@@ -28,12 +34,19 @@ export class AdapterBank {
   private readonly maxRows: number;
   private readonly buffers = new Map<string, { a: Float32Array; b: Float32Array }>();
   private readonly residents = new Map<string, Resident>();
+  private readonly zeros: { readonly a: Float32Array; readonly b: Float32Array };
   private readonly views = new Map<string, Readonly<Record<string, Tensor>>>();
 
   /** `maxRows` is the sum of the ranks of all adapters that are resident at once. Pages are taken as they are used. */
   constructor(config: DecoderConfig, maxRows: number) {
     this.config = config;
     this.maxRows = maxRows;
+    const widest = (side: 0 | 1): number =>
+      Math.max(...Object.values(linearSizes(config)).map((size) => size[side]));
+    this.zeros = {
+      a: new Float32Array(loraGroup * widest(0)),
+      b: new Float32Array(loraGroup * widest(1)),
+    };
     const ofGroups = Math.ceil(maxRows / loraGroup) * loraGroup;
     for (const { key, linear, size } of this.linears()) {
       const rows = ofGroups * rowsPerRank(linear);
@@ -48,7 +61,7 @@ export class AdapterBank {
   stage(id: string, adapter: ServedAdapter): () => boolean {
     if (this.residents.has(id)) return () => true;
     const start = this.findRoom(adapter.rank);
-    const resident = { start, rank: adapter.rank, scale: adapter.scale };
+    const resident = { start, rank: adapter.rank, scale: adapter.scale, linears: this.linearsOf(adapter) };
     this.residents.set(id, resident);
     let layer = 0;
     return () => {
@@ -61,45 +74,78 @@ export class AdapterBank {
     this.residents.delete(id);
   }
 
-  /** Inputs of the graph for tokens in order, of which each has an adapter or null, and at least one has one. */
-  feeds(adapters: readonly (string | null)[]): Record<string, Tensor> {
-    const used = [...new Set(adapters)].filter((id) => id !== null).map((id) => this.residents.get(id)!);
-    const firstGroup = Math.floor(Math.min(...used.map(({ start }) => start)) / loraGroup);
-    const endGroup = Math.ceil(Math.max(...used.map(({ start, rank }) => start + rank)) / loraGroup);
-    const range = { start: firstGroup * loraGroup, end: endGroup * loraGroup };
-    return { ...this.view(range), ...this.masks(adapters, range) };
+  /** Linears that any of these adapters changes in any layer. */
+  changedBy(adapters: readonly (string | null)[]): ReadonlySet<LayerLinear> {
+    return new Set(this.used(adapters).flatMap(({ linears }) => [...linears]));
   }
 
-  private masks(adapters: readonly (string | null)[], { start, end }: Range): Record<string, Tensor> {
+  /** Inputs, for tokens in order of which each has an adapter or null, of a graph with adapters on `adapted`. */
+  feeds(
+    adapters: readonly (string | null)[],
+    adapted: readonly LayerLinear[],
+  ): Readonly<Record<string, Tensor>> {
+    const used = this.used(adapters);
+    if (used.length === 0 || adapted.length === 0) return {};
+    const firstGroup = Math.floor(Math.min(...used.map(({ start }) => start)) / loraGroup);
+    const endGroup = Math.ceil(Math.max(...used.map(({ start, rank }) => start + rank)) / loraGroup);
+    const changed = this.changedBy(adapters);
+    const window = { start: firstGroup * loraGroup, end: endGroup * loraGroup, changed };
+    return { ...this.view(window, adapted), ...this.masks(adapters, window, adapted) };
+  }
+
+  private used(adapters: readonly (string | null)[]): Resident[] {
+    return [...new Set(adapters)].flatMap((id) => (id === null ? [] : this.residents.get(id)!));
+  }
+
+  private masks(
+    adapters: readonly (string | null)[],
+    window: Window,
+    adapted: readonly LayerLinear[],
+  ): Record<string, Tensor> {
+    const zeros = new Tensor('float32', new Float32Array(adapters.length * loraGroup), [
+      1,
+      adapters.length,
+      loraGroup,
+    ]);
+    const byRows = new Map<number, Tensor>();
+    return Object.fromEntries(
+      adapted.map((linear) => {
+        if (!window.changed.has(linear)) return [loraMaskName(linear), zeros];
+        const each = rowsPerRank(linear);
+        const mask = byRows.get(each) ?? this.mask(adapters, window, each);
+        byRows.set(each, mask);
+        return [loraMaskName(linear), mask];
+      }),
+    );
+  }
+
+  /** Of linears that take so many rows for each of an adapter's. */
+  private mask(adapters: readonly (string | null)[], { start, end }: Window, each: number): Tensor {
     const numTokens = adapters.length;
-    const mask = new Float32Array(numTokens * (end - start));
-    const joint = new Float32Array(numTokens * (end - start) * 3);
+    const mask = new Float32Array(numTokens * (end - start) * each);
     const at = (row: number, token: number): number =>
       (Math.floor(row / loraGroup) * numTokens + token) * loraGroup + (row % loraGroup);
     adapters.forEach((id, token) => {
       if (id === null) return;
       const { start: own, rank, scale } = this.residents.get(id)!;
       const first = own - start;
-      for (let row = first; row < first + rank; row++) mask[at(row, token)] = scale;
-      for (let row = 3 * first; row < 3 * (first + rank); row++) joint[at(row, token)] = scale;
+      for (let row = each * first; row < each * (first + rank); row++) mask[at(row, token)] = scale;
     });
-    const numGroups = (end - start) / loraGroup;
-    return {
-      lora_mask: new Tensor('float32', mask, [numGroups, numTokens, loraGroup]),
-      lora_joint_mask: new Tensor('float32', joint, [3 * numGroups, numTokens, loraGroup]),
-    };
+    return new Tensor('float32', mask, [((end - start) * each) / loraGroup, numTokens, loraGroup]);
   }
 
-  private view(range: Range): Readonly<Record<string, Tensor>> {
-    const name = `${range.start}-${range.end}`;
+  private view(window: Window, adapted: readonly LayerLinear[]): Readonly<Record<string, Tensor>> {
+    const name = `${window.start}-${window.end} of ${[...window.changed].sort()} in ${adapted}`;
     const known = this.views.get(name);
     if (known !== undefined) return known;
     const tensors: Record<string, Tensor> = {};
     for (const { key, layer, linear, size } of this.linears()) {
+      if (!adapted.includes(linear)) continue;
+      const isChanged = window.changed.has(linear);
       const each = rowsPerRank(linear);
-      const [first, last] = [range.start * each, range.end * each];
+      const [first, last] = isChanged ? [window.start * each, window.end * each] : [0, loraGroup];
       const numGroups = (last - first) / loraGroup;
-      const { a, b } = this.buffers.get(key)!;
+      const { a, b } = isChanged ? this.buffers.get(key)! : this.zeros;
       const [rowsOfA, rowsOfB] = [
         a.subarray(first * size[0], last * size[0]),
         b.subarray(first * size[1], last * size[1]),
@@ -125,9 +171,14 @@ export class AdapterBank {
       start = Math.ceil((resident.start + resident.rank) / step) * step;
     }
     if (start + rank <= this.maxRows) return start;
-    throw new Error(
+    throw new NoAdapterRoomError(
       `no room for an adapter of rank ${rank}: ${taken.length} are loaded, of ${this.maxRows} rows in all`,
     );
+  }
+
+  private linearsOf({ factors }: ServedAdapter): Set<LayerLinear> {
+    const changed = this.linears().filter(({ layer, linear }) => factors.has(servedName(layer, linear, 'a')));
+    return new Set(changed.map(({ linear }) => linear));
   }
 
   private copyLayer(layer: number, adapter: ServedAdapter, { start, rank }: Resident): void {

@@ -2,17 +2,17 @@
  * The StepEngine on onnxruntime's CPU provider, over the graph of core/arch/serving-graph.ts.
  * Owns the session and the slots' cache. Runs in the engine host only: a step blocks its event loop.
  */
-import { join } from 'node:path';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { decodeServed } from '../../../core/adapter/served.ts';
 import type { DecoderConfig } from '../../../core/arch/config.ts';
+import type { LayerLinear } from '../../../core/arch/decoder.ts';
 import { cacheName } from '../../../core/arch/serving-graph.ts';
 import { invariant } from '../../../core/invariant.ts';
 import { int32, int64 } from '../../../core/runtime/integers.ts';
-import { openSession } from '../../../core/runtime/open-session.ts';
 import type { CacheBlock, StepEngine, StepPlan } from '../../batching/engine.ts';
 import { AdapterBank } from './adapter-bank.ts';
 import { readDescription } from './read-description.ts';
+import { ServingSessions } from './serving-sessions.ts';
 import { SlotCache } from './slot-cache.ts';
 
 export interface StepEngineOptions {
@@ -28,35 +28,25 @@ export interface StepEngineOptions {
   readonly maxLogitRows: number;
   /** Sum of the ranks of the adapters that may be loaded at once; 0 loads none, and saves the memory for them. */
   readonly maxAdapterRows: number;
+  /**
+   * That adapters are expected to change, the gate linears unless it is said; the first one that changes others holds up steps for
+   * about a second, while a larger graph is opened.
+   */
+  readonly adapterLinears?: readonly LayerLinear[];
 }
 
 export async function createStepEngine(options: StepEngineOptions): Promise<StepEngine> {
   const { config } = await readDescription(options.folder);
   invariant(config.kind === 'decoder', 'a step engine runs a decoder');
-  const whole = await openSessions(options, options.threads);
-  // The runtime fixes a session's threads when it is made: for others there are others.
-  const { sharedThreads } = options;
-  const shared = sharedThreads === null ? null : await openSessions(options, sharedThreads);
-  const engine = new OrtStepEngine({ whole, shared }, config, options);
+  const sessions = new ServingSessions(options);
+  await sessions.cover(noLinears);
+  if (options.maxAdapterRows > 0) await sessions.cover(new Set(options.adapterLinears ?? ['gate']));
+  const engine = new OrtStepEngine(sessions, config, options);
   await engine.warmUp();
   return engine;
 }
 
-async function openSessions(
-  { folder, maxAdapterRows }: StepEngineOptions,
-  threads: number,
-): Promise<Sessions> {
-  const session = await openSession(join(folder, 'serving.onnx'), { threads });
-  // Of its own, so that steps without an adapter cost nothing more. Large weights that are mapped are shared.
-  const adapted =
-    maxAdapterRows === 0 ? null : await openSession(join(folder, 'serving-lora.onnx'), { threads });
-  return { session, adapted };
-}
-
-interface Sessions {
-  readonly session: InferenceSession;
-  readonly adapted: InferenceSession | null;
-}
+const noLinears: ReadonlySet<LayerLinear> = new Set();
 
 interface RunInput {
   readonly feeds: Record<string, Tensor>;
@@ -69,18 +59,18 @@ class OrtStepEngine implements StepEngine {
   readonly maxContext: number;
   readonly vocabSize: number;
   readonly maxLogitRows: number;
-  private readonly both: { readonly whole: Sessions; readonly shared: Sessions | null };
-  /** Those that the next step runs in. */
-  private sessions: Sessions;
+  private readonly sessions: ServingSessions;
+  private isShared = false;
+  private readonly takesAdapters: boolean;
   private readonly config: DecoderConfig;
   private readonly bank: AdapterBank;
   private readonly numLayers: number;
   private readonly cache: SlotCache;
   private readonly logits: Float32Array;
 
-  constructor(both: OrtStepEngine['both'], config: DecoderConfig, options: StepEngineOptions) {
-    this.both = both;
-    this.sessions = both.whole;
+  constructor(sessions: ServingSessions, config: DecoderConfig, options: StepEngineOptions) {
+    this.sessions = sessions;
+    this.takesAdapters = options.maxAdapterRows > 0;
     this.config = config;
     this.bank = new AdapterBank(config, options.maxAdapterRows);
     this.numSlots = options.numSlots;
@@ -121,10 +111,9 @@ class OrtStepEngine implements StepEngine {
       chunk: this.cache.view(part.slot, 1),
     };
     const adapters = [...rows.map(({ adapter }) => adapter), ...part.tokens.map(() => part.adapter)];
-    const isAdapted = adapters.some((adapter) => adapter !== null);
-    if (isAdapted) Object.assign(feeds, this.bank.feeds(adapters));
-    const session = isAdapted ? this.sessions.adapted : this.sessions.session;
-    invariant(session !== null, 'adapters are loaded only where there is a graph for them');
+    const changed = this.bank.changedBy(adapters);
+    const { graph, session } = this.sessions.for(changed, this.isShared);
+    Object.assign(feeds, this.bank.feeds(adapters, graph.adapted));
     await this.run(session, { feeds, caches, numLogitRows: Math.max(1, wanted.length) });
     return this.logits.subarray(0, wanted.length * this.vocabSize);
   }
@@ -145,8 +134,18 @@ class OrtStepEngine implements StepEngine {
     const refuse = (reason: string): never => {
       throw new Error(`the adapter ${id} cannot be used: ${reason}`);
     };
-    if (this.sessions.adapted === null) return refuse('this engine was started without room for adapters');
-    return this.bank.stage(id, decodeServed(bytes, this.config, refuse));
+    if (!this.takesAdapters) return refuse('this engine was started without room for adapters');
+    const copy = this.bank.stage(id, decodeServed(bytes, this.config, refuse));
+    const changed = this.bank.changedBy([id]);
+    let failure: unknown = null;
+    this.sessions.cover(changed).catch((error: unknown) => {
+      this.bank.drop(id);
+      failure = error;
+    });
+    return () => {
+      if (failure !== null) throw failure;
+      return copy() && this.sessions.covers(changed);
+    };
   }
 
   dropAdapter(id: string): void {
@@ -154,24 +153,19 @@ class OrtStepEngine implements StepEngine {
   }
 
   shareCpu(isShared: boolean): void {
-    this.sessions = (isShared ? this.both.shared : null) ?? this.both.whole;
+    this.isShared = isShared;
   }
 
-  async close(): Promise<void> {
-    for (const sessions of [this.both.whole, this.both.shared]) {
-      await sessions?.session.release();
-      await sessions?.adapted?.release();
-    }
+  close(): Promise<void> {
+    return this.sessions.release();
   }
 
   /** First runs are slow (threads start, buffers are allocated), and they prove that steps write in place. */
   async warmUp(): Promise<void> {
     const tokens = Array.from({ length: Math.min(16, this.maxContext) }, () => 0);
-    if (this.both.shared !== null) {
-      this.shareCpu(true);
-      await this.step({ decode: [{ slot: 0, token: 0, position: 0, adapter: null }], chunk: null });
-      this.shareCpu(false);
-    }
+    this.shareCpu(true);
+    await this.step({ decode: [{ slot: 0, token: 0, position: 0, adapter: null }], chunk: null });
+    this.shareCpu(false);
     await this.step({ decode: [], chunk: { slot: 0, start: 0, tokens, logits: 'last', adapter: null } });
     await this.step({ decode: [{ slot: 0, token: 0, position: 0, adapter: null }], chunk: null });
     const written = this.cache.readBlock(0, 0, 1).data.some((value) => value !== 0);
