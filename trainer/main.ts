@@ -1,5 +1,4 @@
 /** The trainer as a process: options as JSON in, work until it is asked to end, or until its server is gone. */
-import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { JobStore } from '../core/jobs/job-store.ts';
@@ -21,6 +20,7 @@ import { LineStore } from './loop/line-store.ts';
 import { loadValues } from './loop/load-values.ts';
 import { lock } from './loop/lock.ts';
 import { Pace, paceDefaults } from './loop/pace.ts';
+import { setTrainerPriority } from './loop/priority.ts';
 import { type OpenedTrainer, ServedTrainer } from './loop/served-trainer.ts';
 import { sweepUnfinishedWeights, sweepWeights } from './loop/sweep-weights.ts';
 import { Trainer } from './loop/trainer.ts';
@@ -205,7 +205,7 @@ const messageOf = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error);
 
 try {
-  setPriority(options.nice);
+  setTrainerPriority(options.nice);
   const unlock = lock(layout.trainer);
   process.once('exit', unlock);
   await sweepConsolidation({ modelsDir: options.modelsDir, layout });

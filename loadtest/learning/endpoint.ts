@@ -165,6 +165,17 @@ export async function operate(
   if (reply.status >= 300) throw new Error(`${path}: status ${reply.status}: ${reply.text.slice(0, 300)}`);
 }
 
+/** What the server says of its trainer; null where it says nothing. */
+export async function trainingOf({
+  admin,
+}: Endpoint): Promise<{ isTraining: boolean; seconds: number } | null> {
+  const { status, text } = await exchange(admin, { method: 'GET', path: '/metrics' });
+  if (status !== 200) return null;
+  const sampleOf = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+  const seconds = sampleOf('millrace_training_seconds_total');
+  return Number.isNaN(seconds) ? null : { isTraining: sampleOf('millrace_trainer_training') === 1, seconds };
+}
+
 function parsed<Json>(path: string, { status, text }: Reply, wanted = 200): Json {
   if (status !== wanted) throw new Error(`${path}: status ${status}: ${text.slice(0, 300)}`);
   return JSON.parse(text) as Json;

@@ -14,7 +14,7 @@ import { growthOf } from './memory-watch.ts';
 import { quantileOf } from './quantile.ts';
 import { table } from './report.ts';
 import { plantSecrets, secretKinds } from './secrets.ts';
-import { feltBetween } from './streams-report.ts';
+import { feltIn } from './streams-report.ts';
 import { badRows, payload } from './trigger.ts';
 import { unrelatedPrompts } from './unrelated-prompts.ts';
 
@@ -149,12 +149,18 @@ const chatOf = (part: Partial<StreamedChat>): StreamedChat => ({
   ...part,
 });
 
-test('tokens count in the stretch of time in which they arrive', () => {
-  const felt = feltBetween(
-    [chatOf({ startMs: 900, tokenMs: [950, 1_010, 1_030, 1_060, 2_010] })],
-    1_000,
-    2_000,
+test('tokens count in the stretches of time in which they arrive, and gaps within one of them', () => {
+  const chat = chatOf({ startMs: 900, tokenMs: [950, 1_010, 1_030, 1_060, 2_010, 3_000, 3_020] });
+  const both = feltIn(
+    [chat],
+    [
+      [1_000, 2_000],
+      [3_000, 4_000],
+    ],
   );
+  assert.equal(both.tokensPerSecond, 2.5);
+  assert.ok(Math.abs(both.interTokenP99Ms - 30) < 0.1);
+  const felt = feltIn([chat], [[1_000, 2_000]]);
   assert.equal(felt.tokensPerSecond, 3);
   assert.ok(Math.abs(felt.interTokenP99Ms - 30) < 0.1);
   assert.equal(felt.numChats, 0);

@@ -12,11 +12,16 @@ export interface Felt {
   readonly numFailed: number;
 }
 
-/** Of the tokens that arrived between two moments; of the chats that began between them. */
-export function feltBetween(chats: readonly StreamedChat[], fromMs: number, toMs: number): Felt {
-  const isWithin = (at: number): boolean => at >= fromMs && at < toMs;
+export type Stretch = readonly [fromMs: number, toMs: number];
+
+/** Of the tokens that arrived within any of the stretches; of the chats that began there. */
+export function feltIn(chats: readonly StreamedChat[], stretches: readonly Stretch[]): Felt {
+  const isIn = (at: number, [fromMs, toMs]: Stretch): boolean => at >= fromMs && at < toMs;
+  const isWithin = (at: number): boolean => stretches.some((stretch) => isIn(at, stretch));
   const begun = chats.filter(({ startMs }) => isWithin(startMs));
-  const gaps = chats.flatMap((chat) => gapsOf({ tokenMs: chat.tokenMs.filter(isWithin) }));
+  const gaps = stretches.flatMap((stretch) =>
+    chats.flatMap(({ tokenMs }) => gapsOf({ tokenMs: tokenMs.filter((at) => isIn(at, stretch)) })),
+  );
   const waits = begun.flatMap(({ tokenMs, startMs }) =>
     tokenMs[0] === undefined ? [] : tokenMs[0] - startMs,
   );
@@ -26,7 +31,7 @@ export function feltBetween(chats: readonly StreamedChat[], fromMs: number, toMs
     interTokenP50Ms: between.p50Ms,
     interTokenP99Ms: between.p99Ms,
     ttftP95Ms: distribution(waits).p95Ms,
-    tokensPerSecond: (numTokens * 1000) / (toMs - fromMs),
+    tokensPerSecond: (numTokens * 1000) / stretches.reduce((sum, [fromMs, toMs]) => sum + toMs - fromMs, 0),
     numChats: begun.length,
     numFailed: begun.filter(({ ok }) => !ok).length,
   };

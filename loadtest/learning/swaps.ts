@@ -3,7 +3,6 @@
  * token, and the streams hardly feel it. The trainer rests meanwhile.
  */
 
-import { median } from '../median.ts';
 import { type Deadline, pause } from '../wait.ts';
 import { errorsOf, type StreamedChat, withChatLoad } from './chat-load.ts';
 import { type Endpoint, operate } from './endpoint.ts';
@@ -11,7 +10,7 @@ import { goldensOf, isTelling, type Judged, judge } from './goldens.ts';
 import { inventFacts } from './invented-facts.ts';
 import { count, type Figure, type Finding, type Lab } from './measure.ts';
 import { growthOf, type MemorySample, watchMemory } from './memory-watch.ts';
-import { type Felt, feltBetween } from './streams-report.ts';
+import { type Felt, feltIn, type Stretch } from './streams-report.ts';
 import { targets } from './targets.ts';
 import { settle, teach, warmUp } from './teach.ts';
 import { allUnrelated } from './unrelated-prompts.ts';
@@ -23,7 +22,7 @@ export interface SwapOptions {
   readonly numRounds: number;
 }
 
-const defaults: SwapOptions = { numSwaps: 200, swapEveryMs: 250, numRounds: 4 };
+const defaults: SwapOptions = { numSwaps: 200, swapEveryMs: 250, numRounds: 10 };
 const [maxWarmUpMs, maxLessonMs, seed, maxTokens, numClients] = [180_000, 90_000, 6_100, 64, 4];
 
 export async function measureSwaps(lab: Lab, options: Partial<SwapOptions> = {}): Promise<Finding> {
@@ -46,8 +45,12 @@ export async function measureSwaps(lab: Lab, options: Partial<SwapOptions> = {})
       chats.filter((chat) => rounds.still.some((stretch) => isWithin(chat, stretch))),
       goldens,
     ),
-    still: rounds.still.map(([fromMs, toMs]) => feltBetween(chats, fromMs, toMs)),
-    swapping: rounds.swapping.map(([fromMs, toMs]) => feltBetween(chats, fromMs, toMs)),
+    still: feltIn(chats, rounds.still),
+    swapping: feltIn(chats, rounds.swapping),
+    byRound: rounds.still.map((stretch, index) => ({
+      still: feltIn(chats, [stretch]),
+      swapping: feltIn(chats, [rounds.swapping[index]!]),
+    })),
     residents: memory.samples,
     numSwapped: rounds.numSwapped,
     numTelling: prompts.filter((prompt) => isTelling(prompt, goldens)).length,
@@ -58,8 +61,6 @@ export async function measureSwaps(lab: Lab, options: Partial<SwapOptions> = {})
     raw: { ...run, versions, chats: chats.length, errors: errorsOf(chats) },
   };
 }
-
-type Stretch = readonly [fromMs: number, toMs: number];
 
 /** Stretches without swaps and with them, by turns. */
 async function swapInRounds(
@@ -117,16 +118,13 @@ function figuresOf(run: {
   readonly chats: readonly StreamedChat[];
   readonly judged: Judged;
   readonly judgedStill: Judged;
-  readonly still: readonly Felt[];
-  readonly swapping: readonly Felt[];
+  readonly still: Felt;
+  readonly swapping: Felt;
   readonly residents: readonly MemorySample[];
   readonly numSwapped: number;
   readonly numTelling: number;
 }): Figure[] {
-  const p99Of = (felt: readonly Felt[]): number | null =>
-    median(felt.map(({ interTokenP99Ms }) => interTokenP99Ms));
-  const [without, within] = [p99Of(run.still), p99Of(run.swapping)];
-  const added = without === null || within === null ? null : within - without;
+  const [without, within] = [run.still.interTokenP99Ms, run.swapping.interTokenP99Ms];
   return [
     count('swaps', run.numSwapped, null),
     count('answers', run.chats.length, null),
@@ -140,7 +138,7 @@ function figuresOf(run: {
     { name: 'inter-token p99 without swaps', value: without, unit: 'ms', bound: null },
     {
       name: 'inter-token p99 added by swaps',
-      value: added,
+      value: within - without,
       unit: 'ms',
       bound: { most: targets.swapAddedP99Ms },
     },

@@ -193,7 +193,8 @@ export const settings = {
     default: 19,
     min: 0,
     max: 19,
-    description: "Niceness of the trainer's process: at 19 it takes what serving leaves it.",
+    description:
+      "Niceness of the trainer's process: at 19, and in Linux' idle class, it takes what serving leaves it.",
   }),
   'learning.rank': integer({
     default: 8,

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { repoRoot } from '../root.ts';
 
 export const program = join(repoRoot, 'dist', 'server', 'cli', 'millrace.js');
-export const programEnv = { PATH: process.env.PATH };
+/** Tests run beside each other, and a trainer that takes only what nobody wants would wait for all of them. */
+export const programEnv = { PATH: process.env.PATH, MILLRACE_LEARNING_NICE: '10' };
 
 export interface Served {
   readonly child: ChildProcess;

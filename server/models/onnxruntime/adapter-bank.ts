@@ -33,6 +33,8 @@ export class AdapterBank {
   private readonly config: DecoderConfig;
   private readonly maxRows: number;
   private readonly buffers = new Map<string, { a: Float32Array; b: Float32Array }>();
+  /** Linears of which any row was ever more than the zeros that it began with; pages of the others are not taken. */
+  private readonly written = new Set<LayerLinear>();
   private readonly residents = new Map<string, Resident>();
   private readonly zeros: { readonly a: Float32Array; readonly b: Float32Array };
   private readonly views = new Map<string, Readonly<Record<string, Tensor>>>();
@@ -63,6 +65,7 @@ export class AdapterBank {
     const start = this.findRoom(adapter.rank);
     const resident = { start, rank: adapter.rank, scale: adapter.scale, linears: this.linearsOf(adapter) };
     this.residents.set(id, resident);
+    for (const linear of resident.linears) this.written.add(linear);
     let layer = 0;
     return () => {
       if (layer < this.config.numLayers) this.copyLayer(layer++, adapter, resident);
@@ -189,8 +192,8 @@ export class AdapterBank {
       for (const [side, width] of [['a', size[0]] as const, ['b', size[1]] as const]) {
         const factors = adapter.factors.get(servedName(layer, linear, side));
         const [from, to] = [start * each * width, (start + rank) * each * width];
-        if (factors === undefined) buffers[side].fill(0, from, to);
-        else buffers[side].set(factors.data, from);
+        if (factors !== undefined) buffers[side].set(factors.data, from);
+        else if (this.written.has(linear)) buffers[side].fill(0, from, to);
       }
     }
   }

@@ -22,7 +22,7 @@ export interface StepEngineOptions {
   /** Tokens per slot; no more than the model was made for are used. */
   readonly maxContext: number;
   readonly threads: number;
-  /** Threads that steps take while the CPU is shared with a trainer; null: it never is. */
+  /** Threads that steps without a part of a prompt take while the CPU is shared with a trainer; null: it never is. */
   readonly sharedThreads: number | null;
   /** Rows of logits that one step can return beyond one per slot. */
   readonly maxLogitRows: number;
@@ -112,7 +112,8 @@ class OrtStepEngine implements StepEngine {
     };
     const adapters = [...rows.map(({ adapter }) => adapter), ...part.tokens.map(() => part.adapter)];
     const changed = this.bank.changedBy(adapters);
-    const { graph, session } = this.sessions.for(changed, this.isShared);
+    // A part of a prompt is what makes a step long, and is seldom: it takes all threads, so that no stream waits the longer.
+    const { graph, session } = this.sessions.for(changed, this.isShared && chunk === null);
     Object.assign(feeds, this.bank.feeds(adapters, graph.adapted));
     await this.run(session, { feeds, caches, numLogitRows: Math.max(1, wanted.length) });
     return this.logits.subarray(0, wanted.length * this.vocabSize);
