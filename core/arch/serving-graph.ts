@@ -36,7 +36,7 @@ export interface ServingGraph {
 }
 
 /**
- * Those of a version, the smallest first. An adapter costs a step little arithmetic, but five more nodes for each linear: on
+ * Those of a version, the smallest first. An adapter costs a step little arithmetic, but six more nodes for each linear: on
  * the gate linears alone, as the trainer makes them, a fifth of what it costs everywhere.
  */
 export const servingGraphs: readonly ServingGraph[] = [

@@ -1,6 +1,6 @@
 /** Adapters in the serving graph against the same weights merged into the checkpoint, in every basis and together. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -352,4 +352,13 @@ test('int8: an adapter on the gate linears says the same to the last bit in the 
   await load(large, 'gate', await served(folder, config, small));
   assert.equal(maxDifference(await logitsOf(large, ids, 'gate'), alone), 0);
   await large.close();
+});
+
+test('a version that was imported before there was a graph for adapters is refused, and what to do is said', async () => {
+  const folder = await scratch.import(await openFixture('smollm2'), 'int8');
+  rmSync(join(folder, 'serving-gate-adapters.onnx'));
+  await assert.rejects(
+    start(folder),
+    /serving-gate-adapters\.onnx: an earlier Millrace imported it\. Import it again\./,
+  );
 });
