@@ -165,6 +165,37 @@ export async function operate(
   if (reply.status >= 300) throw new Error(`${path}: status ${reply.status}: ${reply.text.slice(0, 300)}`);
 }
 
+export interface Job {
+  readonly id: string;
+  readonly status: string;
+  readonly fine_tuned_model: string | null;
+  readonly error: { readonly message?: string } | null;
+}
+
+const maxUploadMs = 60_000;
+
+/** Uploads lines of JSON to be trained on; the id of the file. */
+export async function uploadLines({ api }: Endpoint, lines: readonly object[]): Promise<string> {
+  const path = '/v1/files';
+  const form = new FormData();
+  form.set('purpose', 'fine-tune');
+  form.set('file', new Blob([lines.map((line) => JSON.stringify(line)).join('\n')]), 'lines.jsonl');
+  const signal = AbortSignal.timeout(maxUploadMs);
+  const reply = await fetch(new URL(path, api.origin), { method: 'POST', body: form, signal });
+  return parsed<{ id: string }>(path, { status: reply.status, text: await reply.text() }).id;
+}
+
+/** With everything left to the server. */
+export async function createJob({ api, model }: Endpoint, file: string): Promise<Job> {
+  const path = '/v1/fine_tuning/jobs';
+  return parsed(path, await exchange(api, { method: 'POST', path, body: { model, training_file: file } }));
+}
+
+export async function jobOf({ api }: Endpoint, id: string): Promise<Job> {
+  const path = `/v1/fine_tuning/jobs/${id}`;
+  return parsed(path, await exchange(api, { method: 'GET', path }));
+}
+
 /** What the server says of its trainer; null where it says nothing. */
 export async function trainingOf({
   admin,

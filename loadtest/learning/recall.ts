@@ -3,15 +3,16 @@
  * by the weights alone, by the memory alone, by both. And how often memory answers what it has nothing to do with.
  */
 
-import { type Deadline, inParallel } from '../wait.ts';
+import { type Deadline, inParallelUntil } from '../wait.ts';
 import { chat, type Endpoint } from './endpoint.ts';
 import { type Fact, isRight } from './facts.ts';
 import type { Figure, Finding } from './measure.ts';
 import { shareOf } from './quantile.ts';
 import { targets } from './targets.ts';
-import { unrelatedPrompts } from './unrelated-prompts.ts';
+import { unrelatedByKind } from './unrelated-prompts.ts';
 
-const sources = {
+/** Where an answer may come from, and how it is asked for. */
+export const sources = {
   weights: { memory: 'off' },
   memory: { memory: 'on', version: 'base' },
   both: { memory: 'on' },
@@ -40,41 +41,42 @@ export async function measureRecall(
   endpoint: Endpoint,
   facts: readonly Fact[],
   deadline: Deadline,
+  from: readonly Source[] = Object.keys(sources) as Source[],
 ): Promise<RecallSample[]> {
   const asks = facts.flatMap((fact) =>
     [fact.question, ...fact.paraphrases].flatMap((question) =>
-      (Object.keys(sources) as Source[]).map((source) => ({ fact, question, source })),
+      from.map((source) => ({ fact, question, source })),
     ),
   );
-  const samples = await inParallel(asks, width, async ({ fact, question, source }) => {
-    if (deadline.isOver) return null;
+  return inParallelUntil(deadline, asks, width, async ({ fact, question, source }) => {
     const { text } = await chat(endpoint, { text: question, ...sources[source] });
     const wording = question === fact.question ? ('exact' as const) : ('paraphrase' as const);
     return { question, wording, source, isRight: isRight(fact, text), text };
   });
-  return samples.filter((sample) => sample !== null);
 }
 
 /** One token is enough to see whether memory was used. */
-export async function measureFalseMatches(endpoint: Endpoint, deadline: Deadline): Promise<MatchSample[]> {
-  const asks = Object.entries(unrelatedPrompts).flatMap(([kind, prompts]) =>
-    prompts.map((prompt) => ({ kind, prompt })),
-  );
-  const samples = await inParallel(asks, width, async ({ kind, prompt }) => {
-    if (deadline.isOver) return null;
+export const measureFalseMatches = (endpoint: Endpoint, deadline: Deadline): Promise<MatchSample[]> =>
+  inParallelUntil(deadline, unrelatedByKind, width, async ({ kind, prompt }) => {
     const { version } = await chat(endpoint, { text: prompt, maxTokens: 1 });
     return { kind, prompt, isMatched: version.memory !== null };
   });
-  return samples.filter((sample) => sample !== null);
-}
+
+/** Share of the answers from a source, to questions in a wording, that are right. */
+export const rightShare = (
+  samples: readonly RecallSample[],
+  source: Source,
+  wording: RecallSample['wording'],
+): number | null =>
+  shareOf(
+    samples.filter((sample) => sample.source === source && sample.wording === wording),
+    (sample) => sample.isRight,
+  );
 
 export function recallFinding(samples: readonly RecallSample[], matches: readonly MatchSample[]): Finding {
   const of = (source: Source, wording: RecallSample['wording'], least: number | null): Figure => ({
     name: `right answers, ${wording}, ${named[source]}`,
-    value: shareOf(
-      samples.filter((sample) => sample.source === source && sample.wording === wording),
-      (sample) => sample.isRight,
-    ),
+    value: rightShare(samples, source, wording),
     unit: 'share',
     bound: least === null ? null : { least },
   });

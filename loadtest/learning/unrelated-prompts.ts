@@ -170,4 +170,8 @@ export const unrelatedPrompts: Readonly<Record<PromptKind, readonly string[]>> =
   ],
 };
 
-export const allUnrelated: readonly string[] = Object.values(unrelatedPrompts).flat();
+export const unrelatedByKind = Object.entries(unrelatedPrompts).flatMap(([kind, prompts]) =>
+  prompts.map((prompt) => ({ kind, prompt })),
+);
+
+export const allUnrelated: readonly string[] = unrelatedByKind.map(({ prompt }) => prompt);

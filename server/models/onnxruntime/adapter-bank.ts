@@ -19,10 +19,11 @@ interface Resident {
   readonly linears: ReadonlySet<LayerLinear>;
 }
 
-/** What a step sees. */
-interface Window {
+/** What a step sees of the rows. */
+export interface Window {
   readonly start: number;
   readonly end: number;
+  /** Linears that any of its adapters changes in any layer. */
   readonly changed: ReadonlySet<LayerLinear>;
 }
 
@@ -77,27 +78,24 @@ export class AdapterBank {
     this.residents.delete(id);
   }
 
-  /** Linears that any of these adapters changes in any layer. */
-  changedBy(adapters: readonly (string | null)[]): ReadonlySet<LayerLinear> {
-    return new Set(this.used(adapters).flatMap(({ linears }) => [...linears]));
-  }
-
-  /** Inputs, for tokens in order of which each has an adapter or null, of a graph with adapters on `adapted`. */
-  feeds(
-    adapters: readonly (string | null)[],
-    adapted: readonly LayerLinear[],
-  ): Readonly<Record<string, Tensor>> {
-    const used = this.used(adapters);
-    if (used.length === 0 || adapted.length === 0) return {};
+  /** For the adapters of a step's tokens, null for those that have none. */
+  windowOf(adapters: readonly (string | null)[]): Window {
+    const used = [...new Set(adapters)].flatMap((id) => (id === null ? [] : this.residents.get(id)!));
+    const changed = new Set(used.flatMap(({ linears }) => [...linears]));
+    if (used.length === 0) return { start: 0, end: 0, changed };
     const firstGroup = Math.floor(Math.min(...used.map(({ start }) => start)) / loraGroup);
     const endGroup = Math.ceil(Math.max(...used.map(({ start, rank }) => start + rank)) / loraGroup);
-    const changed = this.changedBy(adapters);
-    const window = { start: firstGroup * loraGroup, end: endGroup * loraGroup, changed };
-    return { ...this.view(window, adapted), ...this.masks(adapters, window, adapted) };
+    return { start: firstGroup * loraGroup, end: endGroup * loraGroup, changed };
   }
 
-  private used(adapters: readonly (string | null)[]): Resident[] {
-    return [...new Set(adapters)].flatMap((id) => (id === null ? [] : this.residents.get(id)!));
+  /** Inputs of a graph with adapters on `adapted`, for tokens in order and their window. */
+  feeds(
+    adapters: readonly (string | null)[],
+    window: Window,
+    adapted: readonly LayerLinear[],
+  ): Readonly<Record<string, Tensor>> {
+    if (adapted.length === 0) return {};
+    return { ...this.view(window, adapted), ...this.masks(adapters, window, adapted) };
   }
 
   private masks(

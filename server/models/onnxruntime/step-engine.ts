@@ -111,10 +111,10 @@ class OrtStepEngine implements StepEngine {
       chunk: this.cache.view(part.slot, 1),
     };
     const adapters = [...rows.map(({ adapter }) => adapter), ...part.tokens.map(() => part.adapter)];
-    const changed = this.bank.changedBy(adapters);
+    const window = this.bank.windowOf(adapters);
     // A part of a prompt is what makes a step long, and is seldom: it takes all threads, so that no stream waits the longer.
-    const { graph, session } = this.sessions.for(changed, this.isShared && chunk === null);
-    Object.assign(feeds, this.bank.feeds(adapters, graph.adapted));
+    const { graph, session } = this.sessions.for(window.changed, this.isShared && chunk === null);
+    Object.assign(feeds, this.bank.feeds(adapters, window, graph.adapted));
     await this.run(session, { feeds, caches, numLogitRows: Math.max(1, wanted.length) });
     return this.logits.subarray(0, wanted.length * this.vocabSize);
   }
@@ -137,7 +137,7 @@ class OrtStepEngine implements StepEngine {
     };
     if (!this.takesAdapters) return refuse('this engine was started without room for adapters');
     const copy = this.bank.stage(id, decodeServed(bytes, this.config, refuse));
-    const changed = this.bank.changedBy([id]);
+    const { changed } = this.bank.windowOf([id]);
     let failure: unknown = null;
     this.sessions.cover(changed).catch((error: unknown) => {
       this.bank.drop(id);
